@@ -1,0 +1,214 @@
+"""The command `demix`. Commands only translate: arguments to calls, events to bars, errors to one line and status 2."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from demix import __version__, cli_data
+from demix.errors import DemixError
+
+if TYPE_CHECKING:  # heavy imports wait for the command that needs them
+    from demix.report.build import Summary
+
+app = typer.Typer(
+    help="Cut songs into vocals, drums, bass and other, and compare the nets that do it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cli_data.app, name="data")
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as training.steps=1000; may be repeated."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Checkpoints = Annotated[Path, typer.Option(help="Where run folders lie.")]
+ResultsFolder = Annotated[Path, typer.Option("--results", help="Where results folders lie.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Handle what comes before the command."""
+    if version:
+        typer.echo(f"demix {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="TOML file, see configs/.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run; the config's file name by default.")] = None,
+    settings: Settings = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of that name.")] = False,
+    checkpoints: Checkpoints = Path("checkpoints"),
+) -> None:
+    """Train one net into checkpoints/NAME.
+
+    Without CONFIG: the tiny U-Net on the songs that ship with the project. Songs that are not prepared yet are.
+    """
+    from demix.cli_bars import Bars
+    from demix.config import load_config
+    from demix.data.library import open_prepared
+
+    _require_torch()
+    from demix.training.loop import train as run_training
+
+    loaded = load_config(config, settings or ())
+    run = name or (config.stem if config else f"{loaded.data.dataset}-{loaded.model.preset}-{loaded.model.name}")
+    with Bars() as bars:
+        tracks = open_prepared(loaded.data.dataset, on_event=bars.on_prepare)
+        end = run_training(
+            loaded,
+            checkpoints / _plain_name(run),
+            tracks=tracks,
+            resume=resume,
+            on_event=lambda event: bars.show_training(run, event),
+        )
+    best = "" if end.best_sdr is None else f", best validation SDR {end.best_sdr:.2f} dB"
+    typer.echo(f"{checkpoints / run}: {end.step} steps{best}; next: demix evaluate {checkpoints / run}")
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders that training made.")],
+    data: Annotated[
+        str | None, typer.Option(help="Data set or folder to score; by default what the first run was trained on.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, valid or test; a plain folder's songs are all test.")] = "test",
+    name: Annotated[str | None, typer.Option(help="Name of the results folder.")] = None,
+    device: Device = "auto",
+    results: ResultsFolder = Path("results"),
+) -> None:
+    """Score runs, and every baseline beside them, song by song and stem by stem, into results/NAME."""
+    from demix.cli_bars import Bars
+    from demix.data import LICENCES, open_dataset
+    from demix.data.track import SPLITS
+    from demix.report.build import build, summary
+    from demix.runtime import read_run_record
+
+    _require_torch()
+    from demix.evaluation.evaluate import evaluate as run_evaluation
+
+    if split not in SPLITS:
+        raise DemixError(f"--split: expected one of {', '.join(SPLITS)}, received {split!r}")
+    dataset = data or str(read_run_record(runs[0])["config"].get("data", {}).get("dataset", "free"))
+    tracks = [track for track in open_dataset(dataset) if track.split == split]
+    label = dataset if dataset in LICENCES else Path(dataset).resolve().name
+    default = runs[0].resolve().name if data is None else f"{runs[0].resolve().name}-on-{label}"
+    with Bars() as bars:
+        folder = run_evaluation(
+            runs,
+            tracks,
+            results / _plain_name(name or default),
+            dataset=label,
+            licence=LICENCES.get(dataset, "not recorded"),
+            device=device,
+            on_event=bars.on_evaluate,
+        )
+    page = build(folder)
+    _print_summary(summary(folder))
+    typer.echo(f"scores: {folder / 'scores.csv'}\nreport: {page}")
+
+
+@app.command()
+def compare(
+    configs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[CONFIG...]", help="One TOML file for each net, see configs/.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Data set or folder; the songs that ship by default.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Sizes of the nets: tiny, small or base.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the comparison.")] = None,
+    settings: Settings = None,
+    checkpoints: Checkpoints = Path("checkpoints"),
+    results: ResultsFolder = Path("results"),
+) -> None:
+    """Train a U-Net and a ViT on the same batches, score both, write the report.
+
+    Without arguments: tiny nets on the songs that ship with the project, minutes on two CPU cores. Run again, it reuses
+    what is there and goes on with what was interrupted.
+
+    The real thing, on MUSDB18 and one card of 4 GB or more:
+
+        demix data download musdb18
+
+        demix compare configs/musdb18-unet.toml configs/musdb18-vit.toml --name musdb18
+    """
+    from demix.cli_bars import Bars
+    from demix.config import load_config
+    from demix.report.build import summary
+
+    _require_torch()
+    from demix.compare import PlannedRun, plan_runs
+    from demix.compare import compare as run_comparison
+
+    changes = list(settings or ())
+    changes += [f"data.dataset={data!r}"] if data else []
+    changes += [f"model.preset={preset!r}"] if preset else []
+    default = "-".join(path.stem for path in configs) if configs else f"{Path(data or 'free').name}-{preset or 'tiny'}"
+    chosen = _plain_name(name or default)
+    if configs:
+        runs = [PlannedRun(checkpoints / path.stem, load_config(path, changes)) for path in configs]
+    else:
+        runs = plan_runs(chosen, checkpoints=checkpoints, load=lambda more: load_config(None, more), settings=changes)
+    with Bars() as bars:
+        page = run_comparison(runs, results / chosen, listener=bars)
+    _print_summary(summary(results / chosen))
+    typer.echo(f"report: {page}")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
+    """Write the report of a results folder again."""
+    from demix.report.build import build
+
+    typer.echo(build(folder))
+
+
+def main() -> None:
+    """Run the command line; bad input is one line on standard error and exit status 2."""
+    try:
+        app()
+    except DemixError as error:
+        typer.echo(f"demix: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("demix: interrupted; the same command, with --resume where it has one, goes on", err=True)
+        sys.exit(130)
+
+
+def _require_torch() -> None:
+    """Raise `DemixError` with the remedy where the training extra is not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "safetensors", "jaxtyping") if find_spec(name) is None]
+    if missing:
+        raise DemixError(f"expected {' and '.join(missing)}, which is missing; pip install 'demix-lab[compare]'")
+
+
+def _plain_name(name: str) -> str:
+    """Return a name that is one folder and no path.
+
+    Raises:
+        DemixError: for anything else.
+    """
+    if not name or name.startswith((".", "-")) or Path(name).name != name:
+        raise DemixError(f"--name: expected a plain folder name, received {name!r}; leave out slashes")
+    return name
+
+
+def _print_summary(found: "Summary") -> None:
+    """Print the finding and its tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for table in found.tables:
+        grid = Table(title=table.caption, title_justify="left", title_style="bold", caption=table.note or None)
+        for index, column in enumerate(table.columns):
+            grid.add_column(column, justify="right" if index else "left")
+        for row in table.rows:
+            grid.add_row(*row.cells, style="bold" if row.strong else None)
+        console.print(grid)
+    console.print(f"[bold]{found.headline}[/bold]\n{found.lede}")

@@ -1,0 +1,249 @@
+"""Settings of a run: frozen dataclasses, read from TOML, changed with `section.key=value`.
+
+Every default lives here once, those of a net's sizes in the net's own signature. The defaults are the `tiny` run on the
+songs that ship with the project, which two CPU cores train in minutes.
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from demix.errors import DemixError
+
+STEMS = ("vocals", "drums", "bass", "other")  # always in this order
+SAMPLE_RATE = 44_100  # Hz; the only rate that data sets and nets know
+CHANNELS = 2
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """The STFT that masks act on.
+
+    Args:
+        n_fft: window in samples.
+        hop_length: distance of frames in samples; a divisor of `n_fft`.
+    """
+
+    n_fft: int = 4096
+    hop_length: int = 1024
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which net.
+
+    Args:
+        name: a key of `demix.models.MODELS`.
+        preset: sizes from `demix.models.presets`: `tiny`, `small` or `base`.
+        mask: `softmax` over the stems (the four estimates add up to the mixture) or independent `sigmoid`.
+        phase: give the net the phase of the mixture beside its log magnitude.
+        options: arguments of the net's constructor that replace those of the preset.
+    """
+
+    name: str = "unet"
+    preset: str = "tiny"
+    mask: str = "softmax"
+    phase: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained on.
+
+    Args:
+        dataset: a data set's name or a folder of songs; its `train` and `valid` songs are used, never its `test` songs.
+        segment_seconds: length of a training segment; 2.95 s is 128 frames.
+        batch_size: segments in a batch.
+    """
+
+    dataset: str = "free"
+    segment_seconds: float = 2.95
+    batch_size: int = 8
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How training segments are varied.
+
+    Args:
+        remix: share of segments whose stems come from different songs and moments (Uhlich et al. 2017).
+        level: bring every song's stems to one level before remixing, so that no song's balance decides who is heard.
+        gain_db: each stem is scaled by a gain drawn evenly from -gain_db to +gain_db.
+        swap: share of stems whose left and right are exchanged.
+        polarity: share of stems whose sign is changed.
+    """
+
+    remix: float = 0.75
+    level: bool = True
+    gain_db: float = 6.0
+    swap: float = 0.5
+    polarity: float = 0.5
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights of the two parts of the loss.
+
+    Args:
+        waveform: mean absolute error of the samples.
+        spectrum: mean absolute error of the magnitudes.
+    """
+
+    waveform: float = 20.0
+    spectrum: float = 0.5
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a net is trained.
+
+    Args:
+        steps: number of batches.
+        learning_rate: highest learning rate of AdamW, after the warm-up; a cosine takes it to zero.
+        weight_decay: decay of AdamW.
+        warmup_steps: steps in which the learning rate rises.
+        clip_norm: the gradient's norm is cut to this.
+        ema_decay: decay of the moving average of the weights that is scored and shipped.
+        valid_every: steps between two scores on the validation songs and two checkpoints.
+        seed: decides the initial weights and every batch.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
+
+    steps: int = 120
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup_steps: int = 20
+    clip_norm: float = 1.0
+    ema_decay: float = 0.98
+    valid_every: int = 40
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of one run."""
+
+    model: Model = field(default_factory=Model)
+    spectral: Spectral = field(default_factory=Spectral)
+    data: Data = field(default_factory=Data)
+    augment: Augment = field(default_factory=Augment)
+    loss: Loss = field(default_factory=Loss)
+    training: Training = field(default_factory=Training)
+
+
+# Lowest and highest value that makes sense; keys as in `--set`.
+_RANGES: dict[str, tuple[float, float]] = {
+    "data.segment_seconds": (0.1, 600),
+    "data.batch_size": (1, 65_536),
+    "augment.remix": (0, 1),
+    "augment.gain_db": (0, 60),
+    "augment.swap": (0, 1),
+    "augment.polarity": (0, 1),
+    "loss.waveform": (0, 1e6),
+    "loss.spectrum": (0, 1e6),
+    "training.steps": (1, 10**9),
+    "training.learning_rate": (0, 1),
+    "training.weight_decay": (0, 1),
+    "training.warmup_steps": (0, 10**9),
+    "training.clip_norm": (1e-9, 1e9),
+    "training.ema_decay": (0, 1),
+    "training.valid_every": (1, 10**9),
+    "training.seed": (0, 2**32 - 1),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "model.mask": ("softmax", "sigmoid"),
+    "training.device": ("auto", "cpu", "cuda", "mps"),
+}
+
+
+def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Config:
+    """Read a run's settings: defaults, then a TOML file, then single settings.
+
+    Args:
+        path: TOML file with the sections of `Config`; what it leaves out keeps its default.
+        settings: strings `section.key=value`, the value as in TOML; quotes around words may be left out.
+
+    Returns:
+        The settings, checked.
+
+    Raises:
+        DemixError: for a missing file, wrong TOML, an unknown section or key, or an impossible value.
+    """
+    values: dict[str, Any] = _read_toml(path) if path else {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        parts = key.strip().split(".")
+        if not equals or len(parts) < 2:
+            raise DemixError(f"--set {setting}: expected section.key=value, for example training.steps=1000")
+        section = values
+        for part in parts[:-1]:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise DemixError(f"--set {setting}: {part} is a value, not a section")
+        section[parts[-1]] = _parse_value(text.strip())
+    return from_dict(values, where=str(path) if path else "--set")
+
+
+def from_dict(values: Mapping[str, Any], *, where: str) -> Config:
+    """Build settings from nested dictionaries; `where` names their origin in errors."""
+    sections = get_type_hints(Config)
+    unknown = sorted(set(values) - set(sections))
+    if unknown:
+        raise DemixError(f"{where}: unknown section [{unknown[0]}]; expected one of {', '.join(sections)}")
+    config = Config(
+        **{name: _build_section(kind, name, values.get(name, {}), where) for name, kind in sections.items()}
+    )
+    if config.loss.waveform + config.loss.spectrum == 0:
+        raise DemixError(f"{where}: loss.waveform and loss.spectrum are both 0; nothing could be learnt")
+    return config
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Return settings as nested dictionaries that JSON and TOML can hold."""
+    return dataclasses.asdict(config)
+
+
+def _build_section(kind: type, name: str, values: Any, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise DemixError(f"{where}: {name}: expected a section with keys, received {values!r}")
+    types = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in types:
+            raise DemixError(f"{where}: unknown key {name}.{key}; expected one of {', '.join(types)}")
+        _check_value(f"{name}.{key}", value, types[key], where)
+    whole = {key: float(value) if types[key] is float else value for key, value in values.items()}
+    return kind(**whole)
+
+
+def _check_value(key: str, value: Any, kind: Any, where: str) -> None:
+    plain = get_origin(kind) or kind
+    allowed = (int, float) if plain is float else get_args(kind) if isinstance(kind, UnionType) else plain
+    if not isinstance(value, allowed) or (isinstance(value, bool) and plain is not bool):
+        raise DemixError(f"{where}: {key}: expected {plain.__name__}, received {value!r}")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise DemixError(f"{where}: {key}: expected one of {', '.join(_CHOICES[key])}, received {value!r}")
+    low, high = _RANGES.get(key, (-float("inf"), float("inf")))
+    if isinstance(value, int | float) and not low <= value <= high:
+        raise DemixError(f"{where}: {key}: expected {low:g} to {high:g}, received {value:g}")
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DemixError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DemixError(f"{path}: expected TOML, but {error}; see configs/ for examples") from error

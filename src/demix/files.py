@@ -1,0 +1,40 @@
+"""Files that are either whole or not there: what is killed half-way leaves nothing under the final name."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from demix.errors import DemixError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name only once it is complete.
+
+    The bytes go to a hidden neighbour, `.<name>.part`, which replaces `path` in one step at the end of the
+    block. When the block fails the neighbour is removed; when the process is killed it stays and the next
+    write to the same `path` starts it anew.
+
+    Args:
+        path: the file to write; its folder is created.
+
+    Raises:
+        DemixError: when the file cannot be written (a full disk, a folder without permission).
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())  # without it a power cut may leave the name on an empty file
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise DemixError(
+            f"{path}: cannot be written ({error.strerror or error}); free some room or choose another folder"
+        ) from error

@@ -1,0 +1,116 @@
+"""A U-Net over the spectrogram: strided convolutions down, sub-pixel convolutions up, a skip at every size.
+
+Ronneberger et al. 2015, *U-Net* (encoder, decoder, skips); Jansson et al. 2017, *Singing Voice Separation with Deep U-Net
+Convolutional Networks* (on magnitude spectrograms, stride 2, 5x5 kernels; Spleeter's net); Shi et al. 2016, *Real-Time Single
+Image ... Sub-Pixel Convolutional Neural Network* (upsampling without the checkerboards of transposed convolutions).
+"""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from demix.models.masknet import Features, Head, pad_to_multiple
+
+
+class UNet(nn.Module):
+    """Mask logits for every stem by convolutions at falling and rising resolution.
+
+    Args:
+        bins: bins of the whole spectrum.
+        stems: number of stems.
+        channels: audio channels.
+        num_bins: how many bins, from 0 Hz up, the net sees; above, masks are held.
+        phase: give the net the phase beside the log magnitude.
+        widths: maps at each size, from the first halving down to the bottleneck.
+        kernel_size: size of the encoder's kernels, in bins and frames; odd.
+        head_maps: maps per bin and frame that the decoder ends with.
+        head_width: hidden maps of the full-resolution head.
+
+    Example:
+        >>> net = UNet(bins=2049, stems=4, channels=2)
+        >>> logits = net(torch.view_as_real(spectrum))        # (batch, 4, 2, 2049, frames)
+    """
+
+    def __init__(
+        self,
+        *,
+        bins: int,
+        stems: int,
+        channels: int,
+        num_bins: int = 1024,
+        phase: bool = False,
+        widths: tuple[int, ...] = (32, 64, 128, 256, 512),
+        kernel_size: int = 5,
+        head_maps: int = 8,
+        head_width: int = 16,
+    ) -> None:
+        super().__init__()
+        widths = tuple(widths)
+        self.stride = 2 ** len(widths)
+        self.features = Features(channels=channels, num_bins=num_bins, phase=phase)
+        encoder = (self.features.count, *widths)
+        self.encoder = nn.ModuleList(Down(*pair, kernel_size) for pair in pairwise(encoder))
+        # From the bottom up; every step but the first also gets the encoder's maps of its size.
+        decoder = (head_maps, *widths)
+        skips = (*widths[:-1], 0)
+        self.decoder = nn.ModuleList(
+            Up(below + skip, after) for (after, below), skip in reversed([*zip(pairwise(decoder), skips, strict=True)])
+        )
+        self.head = Head(
+            maps=head_maps,
+            features=self.features.count,
+            width=head_width,
+            stems=stems,
+            channels=channels,
+            bins=bins,
+        )
+
+    def forward(
+        self, spectrum: Float[Tensor, "batch channels bins frames 2"]
+    ) -> Float[Tensor, "batch stems channels bins frames"]:
+        """Return mask logits for a spectrum of any number of frames."""
+        features = self.features(spectrum)
+        num_bins, frames = features.shape[-2:]
+        maps = pad_to_multiple(features, self.stride, self.stride)
+        skips = []
+        for down in self.encoder:
+            maps = down(maps)
+            skips.append(maps)
+        maps = skips.pop()
+        for up in self.decoder:
+            maps = up(maps)
+            if skips:
+                maps = torch.cat([maps, skips.pop()], dim=1)
+        return self.head(maps[..., :num_bins, :frames], features)
+
+
+class Down(nn.Module):
+    """Halve bins and frames: a strided convolution, normalisation, GELU."""
+
+    def __init__(self, before: int, after: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, kernel_size, stride=2, padding=kernel_size // 2, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(
+        self, maps: Float[Tensor, "batch maps height width"]
+    ) -> Float[Tensor, "batch after half_height half_width"]:
+        """Return the maps at the new size."""
+        return nn.functional.gelu(self.norm(self.conv(maps)))
+
+
+class Up(nn.Module):
+    """Double bins and frames: a convolution to four times the maps, shuffled into 2x2 pixels, normalisation, GELU."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, 4 * after, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(
+        self, maps: Float[Tensor, "batch maps height width"]
+    ) -> Float[Tensor, "batch after twice_height twice_width"]:
+        """Return the maps at the new size."""
+        return nn.functional.gelu(self.norm(nn.functional.pixel_shuffle(self.conv(maps), 2)))

@@ -1,0 +1,156 @@
+"""A Vision Transformer over the spectrogram: patches as tokens, every token attending to every other.
+
+Dosovitskiy et al. 2021, *An Image is Worth 16x16 Words* (patch embedding, pre-norm encoder); Su et al. 2021, *RoFormer*
+(rotary positions), here axial: one half of each head turns with the patch's row (frequency), the other with its column (time).
+Frequency also gets a learned position, because a rotation only tells how far apart two patches are and not how high.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from demix.models.masknet import Features, Head, pad_to_multiple
+
+ROTARY_BASE = 100.0  # lowest rotation: one radian in 100 patches, the length of a long segment
+
+
+class ViT(nn.Module):
+    """Mask logits for every stem by global self-attention over time-frequency patches.
+
+    Args:
+        bins: bins of the whole spectrum.
+        stems: number of stems.
+        channels: audio channels.
+        num_bins: how many bins, from 0 Hz up, the net sees; above, masks are held.
+        phase: give the net the phase beside the log magnitude.
+        patch_size: bins and frames of one patch.
+        embed_dim: size of a token.
+        depth: number of transformer blocks.
+        num_heads: attention heads; `embed_dim / num_heads` must be a multiple of 4.
+        mlp_ratio: hidden size of the MLP over `embed_dim`.
+        head_maps: maps per bin and frame that a token unfolds to.
+        head_width: hidden maps of the full-resolution head.
+        rotary: turn queries and keys by their position; without it, attention over time knows no order.
+        window_frames: attend at most this many frames back and ahead; None is global attention.
+
+    Example:
+        >>> net = ViT(bins=2049, stems=4, channels=2)
+        >>> logits = net(torch.view_as_real(spectrum))        # (batch, 4, 2, 2049, frames)
+    """
+
+    def __init__(
+        self,
+        *,
+        bins: int,
+        stems: int,
+        channels: int,
+        num_bins: int = 1024,
+        phase: bool = False,
+        patch_size: tuple[int, int] = (16, 4),
+        embed_dim: int = 256,
+        depth: int = 8,
+        num_heads: int = 8,
+        mlp_ratio: float = 4.0,
+        head_maps: int = 8,
+        head_width: int = 16,
+        rotary: bool = True,
+        window_frames: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.patch_size = (patch_size[0], patch_size[1])
+        self.head_maps, self.rotary, self.window_frames = head_maps, rotary, window_frames
+        self.head_dim = embed_dim // num_heads
+        rows = -(-num_bins // patch_size[0])
+        self.features = Features(channels=channels, num_bins=num_bins, phase=phase)
+        self.patch_embed = nn.Conv2d(self.features.count, embed_dim, self.patch_size, stride=self.patch_size)
+        self.row_embed = nn.Parameter(0.02 * torch.randn(embed_dim, rows, 1))
+        self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio) for _ in range(depth))
+        self.norm = nn.LayerNorm(embed_dim)
+        self.unfold = nn.Linear(embed_dim, head_maps * self.patch_size[0] * self.patch_size[1])
+        self.head = Head(
+            maps=head_maps,
+            features=self.features.count,
+            width=head_width,
+            stems=stems,
+            channels=channels,
+            bins=bins,
+        )
+
+    def forward(
+        self, spectrum: Float[Tensor, "batch channels bins frames 2"]
+    ) -> Float[Tensor, "batch stems channels bins frames"]:
+        """Return mask logits for a spectrum of any number of frames."""
+        features = self.features(spectrum)
+        num_bins, frames = features.shape[-2:]
+        grid = self.patch_embed(pad_to_multiple(features, *self.patch_size)) + self.row_embed
+        rows, columns = grid.shape[-2:]
+        tokens = grid.flatten(2).transpose(1, 2)
+        angles = rotary_angles(rows, columns, self.head_dim, tokens.device) if self.rotary else None
+        mask = self._window(rows, columns, tokens.device)
+        for block in self.blocks:
+            tokens = block(tokens, angles, mask)
+        maps = self._unpatchify(self.unfold(self.norm(tokens)), rows, columns)
+        return self.head(maps[..., :num_bins, :frames], features)
+
+    def _unpatchify(
+        self, tokens: Float[Tensor, "batch tokens pixels"], rows: int, columns: int
+    ) -> Float[Tensor, "batch maps height width"]:
+        height, width = self.patch_size
+        grid = tokens.reshape(len(tokens), rows, columns, self.head_maps, height, width)
+        return grid.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
+
+    def _window(self, rows: int, columns: int, device: torch.device) -> Bool[Tensor, "tokens tokens"] | None:
+        if self.window_frames is None:
+            return None
+        column = torch.arange(columns, device=device).repeat(rows)
+        return (column[:, None] - column[None, :]).abs() * self.patch_size[1] <= self.window_frames
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block: attention, then an MLP, each added to its input."""
+
+    def __init__(self, embed_dim: int, num_heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
+        self.norm1 = nn.LayerNorm(embed_dim)
+        self.qkv = nn.Linear(embed_dim, 3 * embed_dim)
+        self.proj = nn.Linear(embed_dim, embed_dim)
+        self.norm2 = nn.LayerNorm(embed_dim)
+        hidden = int(embed_dim * mlp_ratio)
+        self.mlp = nn.Sequential(nn.Linear(embed_dim, hidden), nn.GELU(), nn.Linear(hidden, embed_dim))
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch tokens embed_dim"],
+        angles: Float[Tensor, "2 tokens half"] | None,
+        mask: Bool[Tensor, "tokens tokens"] | None,
+    ) -> Float[Tensor, "batch tokens embed_dim"]:
+        """Return the tokens after attention and MLP."""
+        qkv = self.qkv(self.norm1(tokens))
+        qkv = qkv.reshape(*tokens.shape[:2], 3, self.num_heads, self.head_dim)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        if angles is not None:
+            query, key = rotate(query, angles), rotate(key, angles)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        tokens = tokens + self.proj(attended.transpose(1, 2).flatten(2))
+        return tokens + self.mlp(self.norm2(tokens))
+
+
+def rotary_angles(rows: int, columns: int, head_dim: int, device: torch.device) -> Float[Tensor, "2 tokens half"]:
+    """Cosine and sine by which pairs of a head's features turn: first half by row, second half by column."""
+    quarter = head_dim // 4
+    speeds = ROTARY_BASE ** (-torch.arange(quarter, device=device) / quarter)
+    row = torch.arange(rows, device=device).repeat_interleave(columns)
+    column = torch.arange(columns, device=device).repeat(rows)
+    angle = torch.cat([row[:, None] * speeds, column[:, None] * speeds], dim=1)
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def rotate(
+    heads: Float[Tensor, "batch heads tokens head_dim"], angles: Float[Tensor, "2 tokens half"]
+) -> Float[Tensor, "batch heads tokens head_dim"]:
+    """Turn each pair (feature, feature + half) of every token by the token's angles."""
+    cosine, sine = angles
+    first, second = heads.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)

@@ -1,0 +1,111 @@
+"""From a results folder to its report: index.html and table.md, and the rows that the command line prints."""
+
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from demix.files import atomic
+from demix.report.limits import said, unsaid
+from demix.report.read import read_results
+from demix.report.results import METRICS, Results
+from demix.report.rows import cost_table, difference_table, score_table, silence_table
+from demix.report.tables import Table, to_markdown
+from demix.report.verdict import headline, lede
+from demix.report.words import glue
+
+DATA_FILES = ("results.json", "scores.csv", "seconds.csv", "table.md")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the command line prints of a comparison.
+
+    Args:
+        headline: the finding in one sentence.
+        lede: the numbers behind it, and how far they reach.
+        tables: one table per SDR, the paired differences and the cost of the nets; cells are finished text.
+    """
+
+    headline: str
+    lede: str
+    tables: tuple[Table, ...]
+
+
+def build(folder: Path) -> Path:
+    """Write `index.html` and `table.md` into a results folder.
+
+    The page is one file that works without a network: pictures and sound are inside. The files beside it hold the
+    data behind each plot.
+
+    Args:
+        folder: a results folder as evaluation writes it.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        DemixError: when the folder is not a results folder, or cannot be written to.
+    """
+    results = read_results(folder)
+    page = folder / "index.html"
+    for path, text in ((folder / "table.md", _markdown(results)), (page, _page(results))):
+        with atomic(path) as file:
+            file.write(text.encode())
+    return page
+
+
+def summary(folder: Path) -> Summary:
+    """Return the finding and the tables of a results folder.
+
+    Raises:
+        DemixError: when the folder is not a results folder.
+    """
+    results = read_results(folder)
+    return Summary(headline(results), lede(results), _tables(results))
+
+
+def _tables(results: Results) -> tuple[Table, ...]:
+    tables = [score_table(results, metric) for metric in METRICS]
+    if results.difference("sdr"):
+        tables.append(difference_table(results))
+    if results.silences:
+        tables.append(silence_table(results))
+    if results.nets:
+        tables.append(cost_table(results))
+    return tuple(tables)
+
+
+def _markdown(results: Results) -> str:
+    parts = [f"# {headline(results)}", lede(results), *(to_markdown(table) for table in _tables(results))]
+    for title, points in (("The numbers say", said(results)), ("The numbers do not say", unsaid(results))):
+        parts.append(f"**{title}**\n\n" + "\n".join(f"- **{lead}** {text}" for lead, text in points))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _page(results: Results) -> str:
+    from demix.report.sections import key_figures, sections  # draws: matplotlib takes a second to import
+
+    assets = files("demix.report") / "assets"
+    css, javascript, template = (
+        (assets / name).read_text(encoding="utf-8") for name in ("page.css", "player.js", "template.html")
+    )
+    parts = sections(results)
+    return Template(template).substitute(
+        title=escape(f"{headline(results)} · demix"),
+        css=css.strip(),
+        javascript=javascript.strip(),
+        name=escape(str(results.facts["name"])),
+        created=escape(str(results.facts["created"])[:16].replace("T", " ")),
+        version=escape(str(results.facts["version"])),
+        headline=escape(glue(headline(results))),
+        lede=escape(glue(lede(results))),
+        key_figures=key_figures(results),
+        navigation="\n".join(f'<li><a href="#{key}">{title}</a></li>' for key, (title, _) in parts.items()),
+        sections="\n".join(
+            f'<section id="{key}" aria-labelledby="{key}-title">\n<h2 id="{key}-title">{title}</h2>\n{body}\n</section>'
+            for key, (title, body) in parts.items()
+        ),
+        files=", ".join(f'<a href="{name}">{name}</a>' for name in DATA_FILES),
+    )

@@ -1,0 +1,114 @@
+"""The finding in words: which net is better, if the numbers can tell.
+
+"Cannot tell" is a result. A lead counts only when its interval excludes zero, when it is larger than what another
+training seed is known to move (as long as each net was trained once), and when the two SDRs do not contradict each
+other.
+"""
+
+import math
+
+from demix.evaluation.statistics import Difference
+from demix.report.results import Results, System, excludes_zero, resampled
+from demix.report.words import count, decibels, duration, interval, sentence
+
+# Training seeds move one net's average SDR by 0.1 to 0.3 dB (published BSRNN runs on MUSDB18).
+SEED_NOISE_DB = 0.3
+# Below these a result is about the songs and the minutes spent, not about the nets.
+FEW_SONGS = 20
+SHORT_TRAINING_SECONDS = 3 * 3600.0
+
+
+def leader(results: Results) -> System | None:
+    """Return the net that is better beyond what chance explains, None where the numbers cannot tell."""
+    difference = results.difference("sdr")
+    if difference is None or doubt(results) is not None:
+        return None
+    return better(results, difference)
+
+
+def better(results: Results, difference: Difference) -> System:
+    """Return the net that a difference speaks for, however small it is."""
+    return results.nets[1] if difference.difference_db > 0 else results.nets[0]
+
+
+def doubt(results: Results) -> str | None:
+    """Return in words why the mean difference decides nothing, None where it does."""
+    difference, second = results.difference("sdr"), results.difference("sdr_bsseval")
+    if difference is None:
+        return "there is no difference to judge"
+    if math.isnan(difference.low_db):
+        return "there is too little music for an interval"
+    if not excludes_zero(difference):
+        return "the interval of the difference includes zero"
+    if results.seeds == 1 and abs(difference.difference_db) < SEED_NOISE_DB:
+        return f"another training seed alone is known to move a net by 0.1 to {SEED_NOISE_DB} dB"
+    if second is not None and excludes_zero(second) and second.difference_db * difference.difference_db < 0:
+        return "the two SDRs contradict each other"
+    return None
+
+
+def headline(results: Results) -> str:
+    """Say the finding in one sentence, with what it is about."""
+    songs, nets = count(len(results.test_songs), "test song"), results.nets
+    if not nets:
+        return f"Baselines on {songs}: no net was scored"
+    seconds = max(net.number("training_seconds") or 0.0 for net in nets)
+    after = f"After {duration(seconds)} of training, " if seconds else ""
+    difference = results.difference("sdr")
+    if difference is None:
+        gain = decibels(gap(results, nets[0], "mixture"), digits=1)
+        return sentence(f"{after}the {nets[0].label} scores {gain} dB above the mixture on {songs}")
+    ahead = better(results, difference)
+    behind = nets[0] if ahead is nets[1] else nets[1]
+    lead = decibels(abs(difference.difference_db))
+    if doubt(results) is None:
+        return sentence(f"{after}the {ahead.label} separates {songs} {lead} dB better than the {behind.label}")
+    if excludes_zero(difference) and abs(difference.difference_db) < SEED_NOISE_DB:
+        return sentence(f"{after}the {ahead.label} leads by {lead} dB: too little to call on {songs}")
+    return sentence(f"{after}{songs} cannot tell the {nets[0].label} and the {nets[1].label} apart")
+
+
+def lede(results: Results) -> str:
+    """Say the numbers behind the headline and how far they reach."""
+    scores = ", ".join(f"{net.label} {decibels(results.score('sdr', net.name))} dB" for net in results.nets)
+    floor = f"mixture as estimate {decibels(results.score('sdr', 'mixture'))} dB"
+    parts = [f"Mean sdr over the stems: {scores}; {floor}." if scores else f"Mean sdr: {floor}."]
+    difference = results.difference("sdr")
+    if difference is not None:
+        parts.append(f"{difference_in_words(results, difference)}.")
+        why = doubt(results)
+        if why is not None:
+            parts.append(f"So this run cannot tell which net is better: {why}.")
+    if is_small(results):
+        parts.append(
+            f"This is about {count(len(results.test_songs), 'song')} and a short training on "
+            f"{training_music(results)}: no verdict on the architectures."
+        )
+    return " ".join(parts)
+
+
+def difference_in_words(results: Results, difference: Difference) -> str:
+    """Write `ViT − U-Net: −0.69 dB, 95 % interval −0.95 to −0.42 (resampled: 18 blocks of 5 s)`."""
+    first, second = results.nets[:2]
+    return (
+        f"Paired difference {second.label} − {first.label}: {decibels(difference.difference_db, signed=True)} dB, 95 % "
+        f"interval {interval(difference.low_db, difference.high_db)} (resampled: {resampled(difference)})"
+    )
+
+
+def is_small(results: Results) -> bool:
+    """Tell whether the run is too small to speak about architectures at all."""
+    seconds = max((net.number("training_seconds") or 0.0 for net in results.nets), default=0.0)
+    return len(results.test_songs) < FEW_SONGS or seconds < SHORT_TRAINING_SECONDS
+
+
+def training_music(results: Results) -> str:
+    """Say how much music the nets learnt from."""
+    minutes = float(results.facts["dataset"]["train_minutes"])
+    return f"{duration(60 * minutes)} of music" if minutes else "music of unknown length"
+
+
+def gap(results: Results, system: System, baseline: str) -> float | None:
+    """Return how far a system's mean `sdr` lies above a baseline's, in dB; None where either is unknown."""
+    score, floor = results.score("sdr", system.name), results.score("sdr", baseline)
+    return None if score is None or floor is None else score - floor

@@ -1,0 +1,180 @@
+"""The training loop that every net goes through.
+
+What happens to a net depends on its settings, its seed and the songs alone: step `k` of two runs with one seed sees the same batch,
+and a run that was killed ends with the same weights as one that was not (on one machine).
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from demix import config
+from demix.data.segments import Pool, draw_batch, open_pool, segment_samples
+from demix.data.stored import StoredTrack
+from demix.errors import DemixError
+from demix.models import apply_mask_function, build_net
+from demix.models.stft import stft
+from demix.runtime import BEST_FILE, pick_device
+from demix.training.allocator import keep_freed_memory
+from demix.training.checkpoint import LAST_FILE, Progress, load_checkpoint, save_checkpoint, save_weights
+from demix.training.history import HISTORY_FILE, History, Row
+from demix.training.losses import separation_loss
+from demix.training.run import open_run, write_run
+from demix.training.validation import validate
+
+HISTORY_ROWS = 500  # a run's history has about this many rows, however long it is
+EMA_WARMUP = 10  # steps over which the moving average forgets the random weights
+
+
+@dataclass(frozen=True)
+class TrainEvent:
+    """What a progress bar needs to know.
+
+    Args:
+        phase: `train` or `validate`.
+        step: batches trained.
+        steps: batches in all.
+        share: share of the validation that is done, in that phase.
+        loss: loss of the last batch.
+        valid_sdr: last validation score in dB.
+    """
+
+    phase: str
+    step: int
+    steps: int
+    share: float = 0.0
+    loss: float | None = None
+    valid_sdr: float | None = None
+
+
+def train(
+    settings: config.Config,
+    folder: Path,
+    *,
+    tracks: Sequence[StoredTrack],
+    resume: bool = False,
+    on_event: Callable[[TrainEvent], None] | None = None,
+) -> Progress:
+    """Train one net into a run folder.
+
+    Args:
+        settings: everything that decides the result.
+        folder: the run folder; made when missing.
+        tracks: prepared songs; `train` songs are learnt from, `valid` songs choose the best weights, `test` songs are ignored.
+        resume: go on with the run that the folder holds; a finished one stays as it is.
+        on_event: told after every step and during validation.
+
+    Returns:
+        The progress at the end.
+
+    Raises:
+        DemixError: for songs, settings or a folder that do not do, a loss that is not finite, or a full disk.
+    """
+    tell = on_event or (lambda event: None)
+    keep_freed_memory()
+    options = settings.training
+    device = pick_device(options.device)
+    valid = [track for track in tracks if track.split == "valid"]
+    if not valid:
+        raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
+    train_tracks = [track for track in tracks if track.split == "train"]
+    pool = open_pool(train_tracks, segment_samples=segment_samples(settings.data))
+    there = open_run(folder, settings, resume=resume)
+
+    torch.manual_seed(options.seed)
+    net = build_net(settings).to(device)
+    ema = copy.deepcopy(net)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+    history = History(folder / HISTORY_FILE)
+    progress = Progress()
+    if not there:
+        parameters = sum(value.numel() for value in net.parameters())
+        write_run(folder, settings, tracks=tracks, parameters=parameters, device=str(device))
+    elif (folder / LAST_FILE).is_file():
+        progress = load_checkpoint(folder / LAST_FILE, net=net, ema=ema, optimiser=optimiser)
+        history.resume(progress.step)
+
+    losses: list[Tensor] = []
+    score = None
+    while progress.step < options.steps:
+        started = time.perf_counter()
+        net.train()
+        loss = train_step(net, optimiser, pool=pool, settings=settings, step=progress.step, device=device)
+        update_average(ema, net, decay=min(options.ema_decay, (1 + progress.step) / (EMA_WARMUP + progress.step)))
+        losses.append(loss)
+        value = float(loss)
+        progress = replace(progress, step=progress.step + 1, seconds=progress.seconds + time.perf_counter() - started)
+        if not math.isfinite(value):
+            raise DemixError(
+                f"{folder}: the loss became {value} at step {progress.step}; the last checkpoint is kept, "
+                "try a lower training.learning_rate or training.clip_norm"
+            )
+        tell(TrainEvent("train", progress.step, options.steps, loss=value, valid_sdr=score))
+        due = progress.step % options.valid_every == 0 or progress.step == options.steps
+        if due:
+
+            def report(share: float, step: int = progress.step, loss: float = value) -> None:
+                tell(TrainEvent("validate", step, options.steps, share=share, loss=loss))
+
+            score = validate(ema, valid, settings=settings, device=device, on_progress=report)
+        if due or progress.step % max(1, options.steps // HISTORY_ROWS) == 0:
+            mean = float(torch.stack(losses).mean())
+            rate = learning_rate(options, progress.step - 1)
+            history.rows.append(Row(progress.step, progress.seconds, mean, rate, score if due else None))
+            losses.clear()
+        if due and score is not None:
+            history.write()
+            if progress.best_sdr is None or score > progress.best_sdr:
+                progress = replace(progress, best_sdr=score)
+                save_weights(folder / BEST_FILE, net=ema, progress=progress)
+            save_checkpoint(folder / LAST_FILE, net=net, ema=ema, optimiser=optimiser, progress=progress)
+    return progress
+
+
+def train_step(
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    pool: Pool,
+    settings: config.Config,
+    step: int,
+    device: torch.device,
+) -> Tensor:
+    """Draw batch `step`, take one step down its loss, return the loss."""
+    options, spectral = settings.training, settings.spectral
+    batch = draw_batch(pool, data=settings.data, settings=settings.augment, seed=options.seed, step=step)
+    stems = torch.from_numpy(batch).to(device)
+    with torch.no_grad():
+        spectra = stft(stems, n_fft=spectral.n_fft, hop_length=spectral.hop_length)
+        mixture = torch.view_as_real(spectra.sum(dim=1))
+    masks = apply_mask_function(net(mixture), settings.model.mask)
+    loss = separation_loss(masks, spectra, stems, loss=settings.loss, spectral=spectral, channel=step % config.CHANNELS)
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(options, step)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(net.parameters(), options.clip_norm)
+    optimiser.step()
+    return loss.detach()
+
+
+def learning_rate(options: config.Training, step: int) -> float:
+    """Learning rate of batch `step`: a straight rise, times half a cosine to zero (Loshchilov and Hutter 2017)."""
+    rise = min(1.0, (step + 1) / max(1, options.warmup_steps))
+    return options.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, net: nn.Module, *, decay: float) -> None:
+    """Move the averaged weights, and statistics of normalisation, towards the net's; counters are copied."""
+    for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - decay)
+        else:
+            old.copy_(new)

@@ -1,0 +1,84 @@
+"""A run folder: `checkpoints/<run>/` with settings, weights and history, enough to rebuild the net and to go on.
+
+run.json            settings, seed, songs, commit, versions, parameters
+history.csv         loss, learning rate and validation SDR by step
+last.safetensors    everything needed to go on
+best.safetensors    averaged weights of the best validation, for use
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from demix import config, provenance
+from demix.data.stored import StoredTrack
+from demix.errors import DemixError
+from demix.files import atomic
+from demix.runtime import RUN_FILE, read_run_record
+
+_MAY_DIFFER = {"training.device"}  # settings that a resumed run may have otherwise
+
+
+def open_run(folder: Path, settings: config.Config, *, resume: bool) -> bool:
+    """Check that a run may start in `folder`, or go on there.
+
+    Returns:
+        Whether there is a run to go on with.
+
+    Raises:
+        DemixError: when the folder holds a run and `resume` is off, or a run with other settings, or other files.
+    """
+    if not (folder / RUN_FILE).is_file():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise DemixError(f"{folder}: expected a new or empty folder, found other files; choose another run name")
+        return False
+    if not resume:
+        raise DemixError(f"{folder}: holds a run already; go on with it by --resume or choose another run name")
+    there = _flatten(read_run_record(folder)["config"])
+    here = _flatten(json.loads(json.dumps(config.to_dict(settings))))
+    for key in sorted(set(there) | set(here)):
+        if key not in _MAY_DIFFER and there.get(key) != here.get(key):
+            raise DemixError(
+                f"{folder}: holds a run with {key} = {there.get(key)!r}, not {here.get(key)!r}; "
+                "use its settings, delete it or choose another run name"
+            )
+    return True
+
+
+def write_run(
+    folder: Path, settings: config.Config, *, tracks: Sequence[StoredTrack], parameters: int, device: str
+) -> None:
+    """Write `run.json`, the first file of a run.
+
+    Raises:
+        DemixError: when it cannot be written.
+    """
+    used = [track for track in tracks if track.split != "test"]
+    record = {
+        "config": config.to_dict(settings),
+        "seed": settings.training.seed,
+        "parameters": parameters,
+        "tracks": {split: sorted(t.name for t in used if t.split == split) for split in ("train", "valid")},
+        "train_seconds": sum(t.samples for t in used if t.split == "train") / config.SAMPLE_RATE,
+        "created": provenance.timestamp(),
+        "command": " ".join(sys.argv),
+        "commit": provenance.git_commit(),
+        "device": device,
+        "machine": provenance.machine(),
+    }
+    with atomic(folder / RUN_FILE) as file:
+        file.write((json.dumps(record, indent=2) + "\n").encode())
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested sections into `section.key` -> value."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            flat.update(_flatten(value, f"{name}."))
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,44 @@
+"""The score that chooses among checkpoints: `sdr` on the validation songs."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from demix import config
+from demix.config import STEMS
+from demix.data.stored import StoredTrack
+from demix.metrics import sdr
+from demix.runtime import TorchMasker
+from demix.separator import Separator
+from demix.spectral import STFT
+
+
+def validate(
+    net: nn.Module,
+    tracks: Sequence[StoredTrack],
+    *,
+    settings: config.Config,
+    device: torch.device,
+    on_progress: Callable[[float], None] | None = None,
+) -> float:
+    """Separate every validation song and return the mean `sdr` in dB over songs of the mean over their sounding stems."""
+    separator = Separator(
+        masker=TorchMasker(net.eval(), settings.model.mask, device),
+        stft=STFT(settings.spectral.n_fft, settings.spectral.hop_length),
+        chunk_seconds=settings.data.segment_seconds,
+    )
+    scores = []
+    for index, track in enumerate(tracks):
+        audio = track.audio().astype(np.float32) * np.float32(track.scale)
+        stems = audio[: len(STEMS)]
+        mixture = audio[len(STEMS)] if track.has_mixture else stems.sum(axis=0)
+
+        def report(share: float, done: int = index) -> None:
+            if on_progress:
+                on_progress((done + share) / len(tracks))
+
+        estimates = separator.separate(mixture, on_progress=report)
+        scores.append(np.nanmean(sdr(stems, np.stack([estimates[stem] for stem in STEMS]))))
+    return float(np.mean(scores))

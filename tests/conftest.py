@@ -1,0 +1,201 @@
+"""Fixtures that more than one test module uses."""
+
+import hashlib
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+# ---- a web server ----
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `server.files` with ranges and ETags, unless a scripted misbehaviour is next in line."""
+
+    server: "Server"
+
+    def do_GET(self) -> None:
+        self.server.requests.append((self.path, self.headers.get("Range")))
+        act = self.server.script.pop(0) if self.server.script else Handler.serve
+        act(self)
+        self.close_connection = True
+
+    @property
+    def body(self) -> bytes:
+        return self.server.files[self.path]
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.body).hexdigest()}"'
+
+    @property
+    def start(self) -> int:
+        """Where the range asked for begins; 0 when the file has changed since (If-Range)."""
+        asked = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")
+        return int(asked) if self.headers.get("If-Range", self.etag) == self.etag else 0
+
+    def head(self, status: int, **headers: object) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+    def serve(self, *, upto: int | None = None) -> None:
+        """Do it right; or stop after the byte `upto` of the file."""
+        if self.path not in self.server.files:
+            self.head(404, Content_Length=0)
+            return
+        start, size = self.start, len(self.body)
+        length = {"Content_Length": size - start, "ETag": self.etag}
+        if start and start >= size:
+            self.head(416, Content_Length=0, Content_Range=f"bytes */{size}")
+        elif start:
+            self.head(206, Content_Range=f"bytes {start}-{size - 1}/{size}", **length)
+        else:
+            self.head(200, **length)
+        self.wfile.write(self.body[start:upto])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """A local web server whose next answers can be scripted.
+
+    `files` maps paths to bodies; `script` holds functions of a `Handler` that answer the next requests in
+    their own way; `requests` lists what came: (path, Range header).
+    """
+
+    daemon_threads = False  # server_close() then waits for all answers
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.script: list[Callable[[Handler], None]] = []
+        self.requests: list[tuple[str, str | None]] = []
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    def handle_error(self, *_: object) -> None:
+        pass  # a client that hangs up early is part of the tests
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Run a scriptable web server on this machine, reached without any proxy, and make retries instant."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("demix.data.web.FIRST_PAUSE_SECONDS", 0.0)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+# ---- music ----
+
+Audio = npt.NDArray[np.float32]
+Make = Callable[..., Path]
+
+RATE = 44_100
+STEMS = ("vocals", "drums", "bass", "other")
+LITHIUM = Path(__file__).parents[1] / "songs" / "lithium"
+
+
+@pytest.fixture(scope="session")
+def song_excerpt() -> Audio:
+    """Six seconds of Lithium in which every stem sounds, `(stems, channels, samples)`, read-only."""
+    stems = [
+        soundfile.read(LITHIUM / f"{stem}.ogg", start=72 * RATE, frames=6 * RATE, dtype="float32")[0].T
+        for stem in STEMS
+    ]
+    excerpt = np.stack(stems)
+    excerpt.flags.writeable = False
+    return excerpt
+
+
+@pytest.fixture(scope="session")
+def falcon() -> Path:
+    """Six real seconds of MUSDB18's test set, which the stempeg package carries.
+
+    stempeg is found, not imported: importing it needs ffmpeg on the path.
+    """
+    spec = importlib.util.find_spec("stempeg")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "data" / "The Easton Ellises - Falcon 69.stem.mp4"
+
+
+@pytest.fixture(scope="session")
+def make_folder_song() -> Make:
+    """Return a function that writes a song as a folder of stem files."""
+
+    def make(folder: Path, *, suffix: str = ".wav", rate: int = RATE, **waveforms: Audio) -> Path:
+        """Write `(channels, samples)` waveforms by the names of their files; wav in full precision."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, waveform in waveforms.items():
+            subtype = "FLOAT" if suffix == ".wav" else None
+            soundfile.write(folder / f"{name}{suffix}", waveform.T, rate, subtype=subtype)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_stem_mp4(encode_mp4: Make) -> Make:
+    """Return a function that writes a file in the form of MUSDB18."""
+
+    def make(path: Path, stems: Audio, *, mixture: Audio | None = None, rate: int = RATE) -> Path:
+        """Write mixture (the sum of the stems unless given), drums, bass, other and vocals as AAC streams."""
+        named = dict(zip(STEMS, stems, strict=True))
+        mixture = stems.sum(axis=0) if mixture is None else mixture
+        return encode_mp4(path, [mixture, *(named[stem] for stem in STEMS[1:]), named["vocals"]], rate=rate)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def encode_mp4() -> Make:
+    """Return a function that writes waveforms as the AAC streams of an mp4."""
+
+    def encode(
+        path: Path,
+        waveforms: Sequence[Audio],
+        *,
+        rate: int | Sequence[int] = RATE,
+        picture_first: bool = False,
+    ) -> Path:
+        """Write `(channels, samples)` waveforms in their order, after a video stream if asked for."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rates = [rate] * len(waveforms) if isinstance(rate, int) else list(rate)
+        with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            picture = container.add_stream("mpeg4", rate=1) if picture_first else None
+            streams = [container.add_stream("aac", rate=each) for each in rates]
+            for stream, waveform in zip(streams, waveforms, strict=True):
+                stream.layout = "mono" if len(waveform) == 1 else "stereo"
+                stream.bit_rate = 256_000
+            if picture is not None:
+                picture.width = picture.height = 64
+                picture.pix_fmt = "yuv420p"
+                image = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+                container.mux([*picture.encode(image), *picture.encode(None)])
+            for stream, waveform in zip(streams, waveforms, strict=True):
+                layout = stream.layout.name
+                frame = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(waveform), format="fltp", layout=layout
+                )
+                frame.sample_rate = stream.rate
+                frame.pts = 0  # else the encoder's delay is taken for music
+                container.mux([*stream.encode(frame), *stream.encode(None)])
+        return path
+
+    return encode
