@@ -190,12 +190,61 @@ def encode_mp4() -> Make:
                 container.mux([*picture.encode(image), *picture.encode(None)])
             for stream, waveform in zip(streams, waveforms, strict=True):
                 layout = stream.layout.name
-                frame = av.AudioFrame.from_ndarray(
-                    np.ascontiguousarray(waveform), format="fltp", layout=layout
-                )
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(waveform), format="fltp", layout=layout)
                 frame.sample_rate = stream.rate
                 frame.pts = 0  # else the encoder's delay is taken for music
                 container.mux([*stream.encode(frame), *stream.encode(None)])
         return path
 
     return encode
+
+
+@pytest.fixture
+def songs(tmp_path: Path, song_excerpt: Audio, make_folder_song: Make) -> Path:
+    """Three songs of half a second: one for each split."""
+    for start, name in enumerate(("train/a", "valid/b", "test/c")):
+        piece = song_excerpt[:, :, 66_150 + start * 22_050 :][:, :, :22_050]
+        make_folder_song(tmp_path / "songs" / name, **dict(zip(STEMS, piece, strict=True)))
+    return tmp_path / "songs"
+
+
+# ---- training ----
+
+NANO = (
+    "model.options.num_bins=128",
+    "model.options.head_maps=2",
+    "model.options.head_width=4",
+    "data.segment_seconds=0.5",
+    "data.batch_size=2",
+    "training.steps=6",
+    "training.valid_every=2",
+    "training.warmup_steps=2",
+    "training.device=cpu",
+)
+NANO_NETS = {
+    "unet": ("model.options.widths=[4, 8]",),
+    "vit": ("model.options.embed_dim=16", "model.options.depth=2", "model.options.num_heads=2"),
+}
+
+
+@pytest.fixture(scope="session")
+def nano_settings() -> Callable[..., list[str]]:
+    """Return a function that gives settings of a net so small that a test can train it."""
+
+    def settings(net: str = "unet", *more: str) -> list[str]:
+        return [f"model.name={net}", *NANO, *NANO_NETS[net], *more]
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def songs_folder(tmp_path_factory: pytest.TempPathFactory, song_excerpt: Audio) -> Path:
+    """Return a folder of songs with train, valid and test splits: one, one and one, two seconds each."""
+    root = tmp_path_factory.mktemp("songs")
+    for index, split in enumerate(("train", "valid", "test")):
+        song = root / split / f"song-{split}"
+        song.mkdir(parents=True)
+        piece = song_excerpt[..., index * 2 * RATE : (index + 1) * 2 * RATE]
+        for stem, waveform in zip(STEMS, piece, strict=True):
+            soundfile.write(song / f"{stem}.wav", waveform.T, RATE, subtype="PCM_16")
+    return root

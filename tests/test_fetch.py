@@ -85,8 +85,9 @@ def test_a_server_without_ranges_starts_over(server, remote, tmp_path, checksum)
     assert fetch(RemoteFile(remote.url, "a.zip", checksum=checksum), tmp_path).read_bytes() == BODY
 
 
-def test_a_server_without_ranges_that_always_cuts_is_given_up(server, remote, tmp_path):
-    server.script += [answer(200, BODY[:1_000_000], Content_Length=len(BODY))] * 50
+@pytest.mark.parametrize("lengths", [[1_000_000] * 2, [1_000_000, 900_000]], ids=["one-place", "two-places"])
+def test_a_server_without_ranges_that_always_cuts_is_given_up(server, remote, tmp_path, lengths):
+    server.script += [answer(200, BODY[:length], Content_Length=len(BODY)) for length in lengths] * 25
     with pytest.raises(DemixError, match=f"failed {web.ATTEMPTS} times in a row"):
         fetch(remote, tmp_path)
     assert len(server.requests) == web.ATTEMPTS
@@ -114,14 +115,14 @@ def test_a_part_without_any_mark_of_its_origin_is_not_continued(server, tmp_path
 
 
 @pytest.mark.parametrize(
-    "content_range",
-    ["bytes 5-2999999/3000000", "bytes 1000000-2999999", "nonsense"],
+    ("content_range", "start"),
+    [("bytes 999990-2999999/3000000", 999_990), ("bytes 1000000-2999999", 1_000_000), ("nonsense", 0)],
     ids=["shifted", "bare", "none"],
 )
-def test_another_range_than_asked_for_is_not_appended(server, remote, tmp_path, content_range):
-    wrong = answer(206, BODY[1_000_000:], Content_Range=content_range)
-    server.script += [cut(1_000_000), wrong]
+def test_another_range_than_asked_for_is_not_appended(server, remote, tmp_path, content_range, start):
+    server.script += [cut(1_000_000), answer(206, BODY[start:], Content_Range=content_range)]
     assert fetch(remote, tmp_path).read_bytes() == BODY
+    assert server.requests[-1] == ("/a.zip", None)
 
 
 def test_a_part_longer_than_the_file_starts_over(server, remote, tmp_path):
@@ -132,9 +133,7 @@ def test_a_part_longer_than_the_file_starts_over(server, remote, tmp_path):
 @pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1, 0])
 def test_another_length_than_the_record_says_is_refused_before_it_is_loaded(server, remote, tmp_path, size):
     server.script.append(answer(200, Content_Length=size))
-    with pytest.raises(
-        DemixError, match=f"expected {len(BODY)} bytes as its record says, received a file of {size}"
-    ):
+    with pytest.raises(DemixError, match=f"expected {len(BODY)} bytes as its record says, received a file of {size}"):
         fetch(remote, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -164,6 +163,12 @@ def test_a_wrong_checksum_leaves_nothing_and_the_next_call_starts_over(server, r
         fetch(remote, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert fetch(remote, tmp_path).read_bytes() == BODY
+
+
+def test_the_size_in_the_record_counts_where_there_is_no_checksum(remote, tmp_path):
+    (tmp_path / "a.zip").write_bytes(BODY[:-1])
+    with pytest.raises(DemixError, match="expected 3000000 bytes as its record says, received 2999999 bytes"):
+        fetch(RemoteFile(remote.url, "a.zip", len(BODY)), tmp_path)
 
 
 @pytest.mark.parametrize("content", [BODY[:-1], b"?" + BODY[1:]], ids=["short", "damaged"])

@@ -45,9 +45,7 @@ def test_a_missing_stem_is_silence_and_a_mixture_is_kept(
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
-def test_every_format_is_read(
-    tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make, suffix: str
-) -> None:
+def test_every_format_is_read(tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make, suffix: str) -> None:
     make_folder_song(tmp_path / "a", suffix=suffix, **stems)
     (track,) = tracks(tmp_path)
     for name, stem in zip(STEMS, track.stems(), strict=True):
@@ -76,9 +74,7 @@ def test_splits_are_subfolders(tmp_path: Path, stems: dict[str, Audio], make_fol
     assert [track.name for track in tracks(tmp_path, "valid")] == ["c"]
 
 
-def test_a_split_without_songs_is_empty(
-    tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make
-) -> None:
+def test_a_split_without_songs_is_empty(tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make) -> None:
     make_folder_song(tmp_path / "a", bass=stems["bass"])
     assert [track.name for track in tracks(tmp_path, "test")] == ["a"]
     assert tracks(tmp_path, "train") == []
@@ -94,9 +90,7 @@ def test_a_song_may_be_given_itself_or_be_called_train(
     assert [track.name for track in tracks(Path())] == ["train"]
 
 
-def test_what_is_no_song_is_passed_over(
-    tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make
-) -> None:
+def test_what_is_no_song_is_passed_over(tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make) -> None:
     song = make_folder_song(tmp_path / "a", bass=stems["bass"], notes=stems["drums"])
     make_folder_song(tmp_path / "artwork", sleeve=stems["bass"])
     make_folder_song(tmp_path / ".trash", bass=stems["bass"])
@@ -106,9 +100,7 @@ def test_what_is_no_song_is_passed_over(
     assert track.paths == (song / "bass.wav",)
 
 
-def test_tracks_cross_process_borders(
-    tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make
-) -> None:
+def test_tracks_cross_process_borders(tmp_path: Path, stems: dict[str, Audio], make_folder_song: Make) -> None:
     make_folder_song(tmp_path / "a", **stems)
     (track,) = tracks(tmp_path)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(track)).stems(), track.stems())  # noqa: S301

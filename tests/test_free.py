@@ -13,9 +13,7 @@ from demix.errors import DemixError
 SONGS = Path(__file__).parents[1] / "songs"
 
 
-def test_the_songs_of_the_checkout_are_found_from_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_songs_of_the_checkout_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tracks = free.tracks(None)
     assert [track.name for track in tracks if track.split == "test"] == ["lithium"]
@@ -39,9 +37,7 @@ def test_a_stem_without_a_file_is_silence(tmp_path: Path) -> None:
     assert [bool(stem.any()) for stem in stems] == [False, False, True, False]
 
 
-def test_without_a_checkout_the_current_folder_is_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_checkout_the_current_folder_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(free, "__file__", str(tmp_path / "lib/python3/site-packages/demix/data/free.py"))
     with pytest.raises(DemixError, match=r"embedded songs.*checkout"):

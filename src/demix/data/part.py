@@ -107,8 +107,8 @@ def on_disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DemixError(
-            f"{path}: cannot be written ({error.strerror or error}); free some room, then run the same "
-            "command again to go on"
+            f"{path}: cannot be written ({error.strerror or error}); free some room or choose "
+            "another folder, then run the same command again"
         ) from error
 
 

@@ -24,7 +24,6 @@ DAMAGED = (
     lzma.LZMAError,
     struct.error,
     EOFError,
-    IndexError,
     NotImplementedError,
     RuntimeError,
     ValueError,

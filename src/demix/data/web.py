@@ -43,7 +43,6 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> http.client.
         headers={
             # Zenodo throttles nameless clients first: github.com/fatiando/pooch/issues/502
             "User-Agent": f"demix/{demix.__version__} (music source separation, Python urllib)",
-            "Accept-Encoding": "identity",  # byte counts and ranges are those of the file itself
             **(headers or {}),
         },
     )

@@ -3,6 +3,8 @@
 The U-Net and the ViT differ only in the trunk between `Features` and `Head`, so that the comparison is one of trunks.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -83,6 +85,14 @@ class Head(nn.Module):
             highest = logits[..., -HIGHEST_BINS:, :].mean(-2, keepdim=True)
             logits = torch.cat([logits, highest.expand(*logits.shape[:-2], missing, logits.shape[-1])], dim=-2)
         return logits
+
+
+def check_sizes(*, bins: int, num_bins: int, positive: Sequence[int]) -> None:
+    """Raise ValueError unless every size is a whole number from 1 on and the trunk's bins are among the spectrum's."""
+    if not all(isinstance(size, int) and size > 0 for size in positive):
+        raise ValueError(f"expected whole numbers from 1 on as sizes, received {list(positive)}")
+    if not isinstance(num_bins, int) or not 1 <= num_bins <= bins:
+        raise ValueError(f"num_bins: expected 1 to {bins}, received {num_bins}")
 
 
 def pad_to_multiple(

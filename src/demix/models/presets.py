@@ -8,7 +8,15 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "tiny": {
-        "unet": {},
-        "vit": {},
+        "unet": {"widths": (16, 32, 48, 72, 104)},
+        "vit": {"embed_dim": 128, "depth": 4, "num_heads": 4, "patch_size": (16, 8)},
+    },
+    "small": {
+        "unet": {"widths": (32, 64, 128, 256, 448)},
+        "vit": {"embed_dim": 384, "depth": 6, "num_heads": 6, "patch_size": (32, 4)},
+    },
+    "base": {
+        "unet": {"widths": (64, 128, 256, 512, 1024), "num_bins": 1536},
+        "vit": {"embed_dim": 640, "depth": 10, "num_heads": 10, "patch_size": (16, 4), "num_bins": 1536},
     },
 }

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from demix.models.masknet import Features, Head, pad_to_multiple
+from demix.models.masknet import Features, Head, check_sizes, pad_to_multiple
 
 
 class UNet(nn.Module):
@@ -48,6 +48,9 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         widths = tuple(widths)
+        check_sizes(bins=bins, num_bins=num_bins, positive=(*widths, len(widths), kernel_size, head_maps, head_width))
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size: expected an odd number, received {kernel_size}")
         self.stride = 2 ** len(widths)
         self.features = Features(channels=channels, num_bins=num_bins, phase=phase)
         encoder = (self.features.count, *widths)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demix.models.masknet import Features, Head, pad_to_multiple
+from demix.models.masknet import Features, Head, check_sizes, pad_to_multiple
 
 ROTARY_BASE = 100.0  # lowest rotation: one radian in 100 patches, the length of a long segment
 
@@ -27,7 +27,7 @@ class ViT(nn.Module):
         patch_size: bins and frames of one patch.
         embed_dim: size of a token.
         depth: number of transformer blocks.
-        num_heads: attention heads; `embed_dim / num_heads` must be a multiple of 4.
+        num_heads: attention heads; `embed_dim` must be a multiple of four times their number.
         mlp_ratio: hidden size of the MLP over `embed_dim`.
         head_maps: maps per bin and frame that a token unfolds to.
         head_width: hidden maps of the full-resolution head.
@@ -58,6 +58,11 @@ class ViT(nn.Module):
         window_frames: int | None = None,
     ) -> None:
         super().__init__()
+        check_sizes(bins=bins, num_bins=num_bins, positive=(*patch_size, embed_dim, depth, num_heads, head_maps))
+        if len(patch_size) != 2:
+            raise ValueError(f"patch_size: expected bins and frames, received {patch_size}")
+        if embed_dim % (4 * num_heads):
+            raise ValueError(f"embed_dim: expected a multiple of 4 * num_heads = {4 * num_heads}, received {embed_dim}")
         self.patch_size = (patch_size[0], patch_size[1])
         self.head_maps, self.rotary, self.window_frames = head_maps, rotary, window_frames
         self.head_dim = embed_dim // num_heads

@@ -174,7 +174,7 @@ def _songs(dataset: str, names: Sequence[str], minutes: float | None = None) -> 
 
 def _figure(title: str, plot: str, files: Sequence[tuple[str, str]]) -> str:
     links = ", ".join(f'<a href="{escape(path)}">{escape(label)}</a>' for path, label in files)
-    return f"<figure><figcaption><h3>{title}</h3><p>Data: {links}</p></figcaption>{plot}</figure>"
+    return f"<figure><figcaption><h3>{escape(glue(title))}</h3><p>Data: {links}</p></figcaption>{plot}</figure>"
 
 
 def _legend(systems: Sequence[System]) -> str:

@@ -15,6 +15,7 @@ INKS = {name: f"#0{index:x}fe0{index:x}" for index, name in enumerate(("ink", "m
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "font.size": 9.5,
     "text.color": INKS["ink"],
     "axes.labelcolor": INKS["muted"],

@@ -21,6 +21,7 @@ from demix.errors import DemixError
 from demix.models import apply_mask_function, build_net
 from demix.models.stft import stft
 from demix.runtime import BEST_FILE, pick_device
+from demix.spectral import check_stft
 from demix.training.allocator import keep_freed_memory
 from demix.training.checkpoint import LAST_FILE, Progress, load_checkpoint, save_checkpoint, save_weights
 from demix.training.history import HISTORY_FILE, History, Row
@@ -80,6 +81,7 @@ def train(
     keep_freed_memory()
     options = settings.training
     device = pick_device(options.device)
+    check_stft(settings.spectral.n_fft, settings.spectral.hop_length)
     valid = [track for track in tracks if track.split == "valid"]
     if not valid:
         raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")

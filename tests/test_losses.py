@@ -1,0 +1,55 @@
+"""The loss: zero for the truth, finite on silence, and its parts."""
+
+import numpy as np
+import pytest
+import torch
+
+from demix.config import Loss, Spectral
+from demix.models.stft import stft
+from demix.training.losses import separation_loss
+
+
+def run(stems: torch.Tensor, masks: torch.Tensor, loss: Loss, channel: int = 0) -> torch.Tensor:
+    spectra = stft(stems, n_fft=4096, hop_length=1024)
+    return separation_loss(masks, spectra, stems, loss=loss, spectral=Spectral(), channel=channel)
+
+
+def masks_like(stems: torch.Tensor, value: float) -> torch.Tensor:
+    frames = 1 + stems.shape[-1] // 1024
+    return torch.full((*stems.shape[:3], 2049, frames), value, requires_grad=True)
+
+
+@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1), Loss(20, 0.5)])
+def test_loss_and_gradient_are_finite_on_digital_silence(loss: Loss) -> None:
+    stems = torch.zeros(2, 4, 2, 8192)
+    masks = masks_like(stems, 0.25)
+    total = run(stems, masks, loss)
+    total.backward()
+    assert total.item() == pytest.approx(0, abs=1e-7)
+    assert masks.grad is not None
+    assert torch.isfinite(masks.grad).all()
+
+
+@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1)])
+def test_the_right_mask_costs_nothing_and_a_wrong_one_something(song_excerpt: np.ndarray, loss: Loss) -> None:
+    stems = torch.zeros(1, 4, 2, 44_100)
+    stems[:, 1] = torch.from_numpy(song_excerpt[1, :, 44_100:88_200].copy())  # drums alone
+    right = masks_like(stems, 0.0).detach()
+    right[:, 1] = 1
+    assert run(stems, right, loss).item() == pytest.approx(0, abs=1e-6)
+    assert run(stems, masks_like(stems, 0.25), loss).item() > 1e-3
+
+
+def test_waveform_part_is_the_mean_absolute_error_of_its_channel(song_excerpt: np.ndarray) -> None:
+    stems = torch.from_numpy(song_excerpt[None, ..., :44_100].copy())
+    masks = masks_like(stems, 0.25)
+    for channel in (0, 1):
+        expected = (stems.sum(dim=1, keepdim=True) / 4 - stems)[:, :, channel].abs().mean()
+        assert run(stems, masks, Loss(3, 0), channel).item() == pytest.approx(3 * expected.item(), rel=1e-4)
+
+
+def test_parts_add_up(song_excerpt: np.ndarray) -> None:
+    stems = torch.from_numpy(song_excerpt[None, ..., :44_100].copy())
+    masks = masks_like(stems, 0.25)
+    parts = run(stems, masks, Loss(2, 0)) + run(stems, masks, Loss(0, 3))
+    torch.testing.assert_close(run(stems, masks, Loss(2, 3)), parts)

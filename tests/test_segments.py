@@ -1,0 +1,146 @@
+"""Batches: the same for the same seed and step, remixed, augmented, and made of the songs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demix.config import STEMS, Augment, Data, load_config
+from demix.data.augment import augment
+from demix.data.segments import LEVEL_DB, Pool, draw_batch, open_pool, segment_samples
+from demix.data.store import open_store, prepare
+from demix.data.stored import StoredTrack
+from demix.data.track import Track
+from demix.errors import DemixError
+
+RATE = 44_100
+DATA = Data(segment_seconds=0.5, batch_size=16)
+PLAIN = Augment(remix=0, level=False, gain_db=0, swap=0, polarity=0)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory, song_excerpt: np.ndarray) -> list[StoredTrack]:
+    """Three songs told apart by their level; the second has no bass, the third has nothing but vocals."""
+    folder = tmp_path_factory.mktemp("store")
+
+    def track(name: str, scale: float, silent: tuple[int, ...]) -> Track:
+        stems = song_excerpt * scale
+        for stem in silent:
+            stems[stem] = 0
+        return Track(name=name, split="train", read=lambda: (stems.astype(np.float32), None), paths=())
+
+    songs = [track("loud", 0.5, ()), track("no bass", 0.25, (2,)), track("voice", 0.125, (1, 2, 3))]
+    prepare(songs, folder)
+    return open_store(folder)
+
+
+@pytest.fixture(scope="module")
+def pool(stored: list[StoredTrack]) -> Pool:
+    return open_pool(stored, segment_samples=segment_samples(DATA))
+
+
+def test_same_seed_and_step_same_batch_whatever_was_drawn_before(pool: Pool) -> None:
+    first = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
+    for step in range(3):
+        draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=step)
+    again = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
+    assert first.shape == (16, len(STEMS), 2, RATE // 2)
+    assert first.dtype == np.float32
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("other", [{"seed": 2, "step": 7}, {"seed": 1, "step": 8}])
+def test_another_seed_or_step_another_batch(pool: Pool, other: dict[str, int]) -> None:
+    first = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
+    second = draw_batch(pool, data=DATA, settings=Augment(), **other)
+    assert all((a != b).any() for a, b in zip(first, second, strict=True))
+
+
+def test_items_of_a_batch_differ_and_do_not_depend_on_its_size(pool: Pool) -> None:
+    large = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=0)
+    small = draw_batch(pool, data=Data(segment_seconds=0.5, batch_size=4), settings=Augment(), seed=1, step=0)
+    np.testing.assert_array_equal(large[:4], small)
+    assert (large[0] != large[1]).any()
+
+
+def test_without_augmentation_a_segment_is_a_piece_of_one_song(pool: Pool, stored: list[StoredTrack]) -> None:
+    batch = draw_batch(pool, data=DATA, settings=PLAIN, seed=0, step=0)
+    songs = [track.audio()[:4] * np.float32(track.scale) for track in stored]
+    for item in batch:
+        places = [
+            (song, start)
+            for song, whole in enumerate(songs)
+            for start in np.flatnonzero(np.isclose(whole[0, 0, : -RATE // 2], item[0, 0, 0], atol=1e-7))
+            if np.allclose(whole[..., start : start + RATE // 2], item, atol=1e-6)
+        ]
+        assert places
+
+
+def test_remixing_mixes_songs_and_draws_a_stem_only_where_it_sounds(pool: Pool) -> None:
+    settings = Augment(remix=1, level=False, gain_db=0, swap=0, polarity=0)
+    batch = np.concatenate([draw_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(4)])
+    peaks = np.abs(batch).max(axis=(2, 3))
+    reference = [np.abs(song.astype(np.float64)).max(axis=(1, 2)) for song in pool.audio]
+    assert (peaks[:, 2] <= reference[0][2] * pool.scale[0] * 1.001).all()  # bass: the first song alone has it
+    assert (np.abs(batch[:, 2]).max(axis=(1, 2)) > 0).mean() > 0.5
+    # Vocals come from three songs of three levels while their drums come from two: the mixes are new.
+    loud = peaks[:, 0] > 1.01 * reference[1][0] * pool.scale[1]
+    assert 0 < loud.sum() < len(loud)
+    assert len({tuple(row) for row in np.sign(np.round(peaks, 3)).tolist()}) >= 1
+
+
+def test_level_brings_songs_to_one_level_before_remixing(pool: Pool, stored: list[StoredTrack]) -> None:
+    for song, track in enumerate(stored):
+        for stem in range(len(STEMS)):
+            if track.silent_share[stem] == 1:
+                assert pool.level[song, stem] == 0
+                continue
+            audio = track.audio()[stem] * track.scale * pool.level[song, stem]
+            sounding_db = 10 * np.log10(np.mean(audio**2) / (1 - track.silent_share[stem]))
+            assert sounding_db == pytest.approx(LEVEL_DB, abs=0.01)
+
+
+def test_augmentation_changes_sign_channel_and_level_as_said_and_not_its_input(song_excerpt: np.ndarray) -> None:
+    stems = song_excerpt[..., :1000]
+    before = stems.copy()
+    settings = Augment(gain_db=6, swap=1, polarity=1)
+    changed = augment(stems, settings, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(stems, before)
+    ratio = np.sqrt((changed**2).sum(axis=(1, 2)) / (stems**2).sum(axis=(1, 2)))
+    assert (np.abs(20 * np.log10(ratio)) <= 6).all()
+    assert np.ptp(ratio) > 0.01
+    np.testing.assert_allclose(changed, -stems[:, ::-1] * ratio[:, None, None], rtol=1e-4, atol=1e-7)
+    same = augment(stems, Augment(gain_db=0, swap=0, polarity=0), rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(same, stems)
+
+
+def test_songs_shorter_than_a_segment_are_refused_with_the_remedy(stored: list[StoredTrack]) -> None:
+    with pytest.raises(DemixError, match=r"longest 6\.00 s; shorten the segment"):
+        open_pool(stored, segment_samples=7 * RATE)
+    with pytest.raises(DemixError, match="received 0 songs"):
+        open_pool([], segment_samples=RATE)
+
+
+def test_both_nets_see_the_same_batches(
+    songs_folder: Path, nano_settings: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded in the training loop itself, not in the function that draws."""
+    from demix.data import open_dataset
+    from demix.training import loop
+
+    prepare(open_dataset(songs_folder), tmp_path / "store")
+    tracks = open_store(tmp_path / "store")
+    seen: dict[str, list[np.ndarray]] = {}
+    real = loop.draw_batch
+    for net in ("unet", "vit"):
+        batches = seen.setdefault(net, [])
+
+        def spy(*arguments: object, batches: list[np.ndarray] = batches, **named: object) -> np.ndarray:
+            batches.append(real(*arguments, **named))  # type: ignore[arg-type]
+            return batches[-1]
+
+        monkeypatch.setattr(loop, "draw_batch", spy)
+        loop.train(load_config(None, nano_settings(net)), tmp_path / net, tracks=tracks)
+    assert len(seen["unet"]) == 6
+    np.testing.assert_array_equal(np.stack(seen["unet"]), np.stack(seen["vit"]))
