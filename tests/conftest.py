@@ -1,10 +1,12 @@
 """Fixtures that more than one test module uses."""
 
-import hashlib
+import os
+
+# Before torch is loaded: nets this small gain nothing from threads, and lose much where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import importlib.util
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -12,96 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-
-# ---- a web server ----
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves `server.files` with ranges and ETags, unless a scripted misbehaviour is next in line."""
-
-    server: "Server"
-
-    def do_GET(self) -> None:
-        self.server.requests.append((self.path, self.headers.get("Range")))
-        act = self.server.script.pop(0) if self.server.script else Handler.serve
-        act(self)
-        self.close_connection = True
-
-    @property
-    def body(self) -> bytes:
-        return self.server.files[self.path]
-
-    @property
-    def etag(self) -> str:
-        return f'"{hashlib.sha256(self.body).hexdigest()}"'
-
-    @property
-    def start(self) -> int:
-        """Where the range asked for begins; 0 when the file has changed since (If-Range)."""
-        asked = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")
-        return int(asked) if self.headers.get("If-Range", self.etag) == self.etag else 0
-
-    def head(self, status: int, **headers: object) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-
-    def serve(self, *, upto: int | None = None) -> None:
-        """Do it right; or stop after the byte `upto` of the file."""
-        if self.path not in self.server.files:
-            self.head(404, Content_Length=0)
-            return
-        start, size = self.start, len(self.body)
-        length = {"Content_Length": size - start, "ETag": self.etag}
-        if start and start >= size:
-            self.head(416, Content_Length=0, Content_Range=f"bytes */{size}")
-        elif start:
-            self.head(206, Content_Range=f"bytes {start}-{size - 1}/{size}", **length)
-        else:
-            self.head(200, **length)
-        self.wfile.write(self.body[start:upto])
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    """A local web server whose next answers can be scripted.
-
-    `files` maps paths to bodies; `script` holds functions of a `Handler` that answer the next requests in
-    their own way; `requests` lists what came: (path, Range header).
-    """
-
-    daemon_threads = False  # server_close() then waits for all answers
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.script: list[Callable[[Handler], None]] = []
-        self.requests: list[tuple[str, str | None]] = []
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}{path}"
-
-    def handle_error(self, *_: object) -> None:
-        pass  # a client that hangs up early is part of the tests
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Run a scriptable web server on this machine, reached without any proxy, and make retries instant."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("demix.data.web.FIRST_PAUSE_SECONDS", 0.0)
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
-
-
-# ---- music ----
 
 Audio = npt.NDArray[np.float32]
 Make = Callable[..., Path]

@@ -83,7 +83,7 @@ def test_presets_grow_and_cover_every_net() -> None:
 
 
 def test_flops_of_the_vit_include_attention() -> None:
-    settings = load_config(None, [*SMALL_VIT, "model.options.num_bins=64", "data.segment_seconds=2.95"])
+    settings = load_config(None, [*SMALL_VIT, "model.options.patch_size=[16, 4]", "model.options.num_bins=64"])
     net = build_net(settings)
     assert isinstance(net, ViT)
     tokens, dim, depth = (64 // 16) * (128 // 4), 16, 2

@@ -84,10 +84,9 @@ def test_remixing_mixes_songs_and_draws_a_stem_only_where_it_sounds(pool: Pool) 
     reference = [np.abs(song.astype(np.float64)).max(axis=(1, 2)) for song in pool.audio]
     assert (peaks[:, 2] <= reference[0][2] * pool.scale[0] * 1.001).all()  # bass: the first song alone has it
     assert (np.abs(batch[:, 2]).max(axis=(1, 2)) > 0).mean() > 0.5
-    # Vocals come from three songs of three levels while their drums come from two: the mixes are new.
-    loud = peaks[:, 0] > 1.01 * reference[1][0] * pool.scale[1]
-    assert 0 < loud.sum() < len(loud)
-    assert len({tuple(row) for row in np.sign(np.round(peaks, 3)).tolist()}) >= 1
+    # Where the bass is the loud song's and yet the vocals are not, the mix is new.
+    quiet = peaks[:, 0] < 0.5 * reference[0][0] * pool.scale[0]
+    assert (quiet & (peaks[:, 2] > 0)).any()
 
 
 def test_level_brings_songs_to_one_level_before_remixing(pool: Pool, stored: list[StoredTrack]) -> None:
@@ -102,7 +101,7 @@ def test_level_brings_songs_to_one_level_before_remixing(pool: Pool, stored: lis
 
 
 def test_augmentation_changes_sign_channel_and_level_as_said_and_not_its_input(song_excerpt: np.ndarray) -> None:
-    stems = song_excerpt[..., :1000]
+    stems = song_excerpt[..., 100_000:101_000] + np.float32(1e-4)
     before = stems.copy()
     settings = Augment(gain_db=6, swap=1, polarity=1)
     changed = augment(stems, settings, rng=np.random.default_rng(0))

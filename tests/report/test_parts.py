@@ -12,9 +12,15 @@ from demix.report.words import count, decibels, duration, glue, interval, join
 def test_mel_rows_keep_levels_and_order() -> None:
     assert mel_rows(np.full((300, 4), 3.0), max_hz=8_000) == pytest.approx(3.0)
     ramp = np.repeat(np.linspace(0, 1, 300)[:, None], 2, axis=1)
-    rows = mel_rows(ramp, max_hz=8_000)
-    assert (np.diff(rows[:, 0]) > -1e-12).all()
-    assert rows[len(rows) // 2, 0] < 0.35  # the lower half of the picture belongs to the low frequencies
+    assert (np.diff(mel_rows(ramp, max_hz=8_000)[:, 0]) > -1e-12).all()
+
+
+@pytest.mark.parametrize("hz", [300, 1_000, 7_900])
+def test_mel_rows_put_a_tone_where_the_axis_says(hz: float) -> None:
+    tone = np.zeros((800, 1))
+    tone[int(hz / 10)] = 1  # bins of 10 Hz
+    rows = mel_rows(tone, max_hz=8_000)[:, 0]
+    assert rows.argmax() == pytest.approx(len(rows) * np.log10(1 + hz / 700) / np.log10(1 + 8_000 / 700), abs=1.5)
 
 
 def test_mask_error_is_weighted_by_what_sounds() -> None:

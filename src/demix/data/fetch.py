@@ -152,7 +152,6 @@ def _verify(remote: RemoteFile, path: Path, on_event: OnEvent) -> None:
 
 
 def _refuse(path: Path, expected: str, received: str) -> None:
-    path.unlink()
     discard_part(path)
     raise DemixError(
         f"{path.name.removesuffix('.part')}: expected {expected} as its record says, received {received}; "

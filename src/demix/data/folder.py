@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from demix import audio
 from demix.config import SAMPLE_RATE, STEMS
 from demix.data.track import SPLITS, Audio, Split, Track
 from demix.errors import DemixError
@@ -93,6 +92,8 @@ def read_files(files: Mapping[str, Path]) -> tuple[Audio, Audio | None]:
         DemixError: for a file that cannot be read, another rate than 44.1 kHz, another number of channels
             than two, or files of unequal length.
     """
+    from demix import audio  # imported here: training also runs where no audio library is installed
+
     waveforms = {name: check_waveform(path, *audio.read(path)) for name, path in files.items()}
     lengths = {name: waveform.shape[1] for name, waveform in waveforms.items()}
     if len(set(lengths.values())) > 1:

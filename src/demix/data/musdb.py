@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from demix import audio
 from demix.config import STEMS
 from demix.data.folder import MIXTURE, check_root, check_waveform, read_files, select, subfolders
 from demix.data.track import SPLITS, Audio, Split, Track
@@ -99,6 +98,8 @@ def read_stem_mp4(path: Path) -> tuple[Audio, Audio]:
         DemixError: for a file that cannot be read, another number of streams, or audio that is not 44.1 kHz
             stereo.
     """
+    from demix import audio  # imported here: training also runs where no audio library is installed
+
     waveforms, rate = audio.read_streams(path)
     if len(waveforms) != len(STREAMS):
         raise DemixError(

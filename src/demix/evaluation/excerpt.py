@@ -25,8 +25,8 @@ FOLDER = "excerpt"
 def choose_start(stems: Audio) -> int:
     """Return the first sample of the `SECONDS` in which the stems sound together best.
 
-    That is where the quietest stems are loudest: the windows are ranked by the sum over stems of their level in dB, not counted
-    below -50 dBFS.
+    The windows are ranked by the sum over stems of their level in dB, held between -50 and -20 dBFS so that no loud stem
+    makes up for a silent one.
 
     Args:
         stems: `(stems, channels, samples)`.
@@ -37,7 +37,7 @@ def choose_start(stems: Audio) -> int:
         return 0
     whole = stems[..., : seconds * SAMPLE_RATE].reshape(*stems.shape[:2], seconds, SAMPLE_RATE)
     power = np.einsum("scnt,scnt->sn", whole, whole, dtype=np.float64) / (stems.shape[1] * SAMPLE_RATE)
-    level_db = np.maximum(10 * np.log10(power + 1e-12), -50).sum(axis=0)
+    level_db = np.clip(10 * np.log10(power + 1e-12), -50, -20).sum(axis=0)
     return int(np.convolve(level_db, np.ones(length), "valid").argmax()) * SAMPLE_RATE
 
 

@@ -59,9 +59,7 @@ def sources(server):
 
 
 def read_tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("name", ["record", "plain"])
@@ -87,9 +85,7 @@ def test_a_set_that_is_there_costs_no_request(server, sources, tmp_path):
 def test_a_half_set_that_is_there_is_not_taken_for_a_whole_one(sources, tmp_path):
     folder = download("record", tmp_path, sources=sources)
     (folder / "train" / "B - B.stem.mp4").unlink()
-    with pytest.raises(
-        DemixError, match=r"expected 3 songs in train/ and test/, found 2; move the folder away"
-    ):
+    with pytest.raises(DemixError, match=r"expected 3 songs in train/ and test/, found 2; move the folder away"):
         download("record", tmp_path, sources=sources)
 
 
@@ -191,9 +187,7 @@ def test_a_good_archive_with_too_few_songs_is_not_the_set(server, sources, tmp_p
     assert read_tree(tmp_path) == {}
 
 
-def test_the_disk_must_take_the_archive_and_the_songs_before_a_byte_is_loaded(
-    server, sources, tmp_path, monkeypatch
-):
+def test_the_disk_must_take_the_archive_and_the_songs_before_a_byte_is_loaded(server, sources, tmp_path, monkeypatch):
     size = len(server.files["/plain.zip"])
     needed = size + int(size * 1.05) + SPARE_BYTES
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(needed, 1, needed - 1))
