@@ -76,9 +76,7 @@ def together_seconds(active: npt.NDArray[np.bool_], windows: Sequence[Window]) -
     kept = np.concatenate([active[:, start:end] for start, end in windows], axis=1)
     partners = np.maximum(kept.sum(axis=0) - 1, 0)
     of_song = active.any(axis=1)
-    per_stem = (kept[of_song] * partners).sum(
-        axis=1
-    ) + 1  # + 1: a stem not reached yet must not hide the others
+    per_stem = (kept[of_song] * partners).sum(axis=1) + 1  # + 1: a stem not reached yet must not hide the others
     return float(np.exp(np.log(per_stem).mean()))
 
 
@@ -134,9 +132,7 @@ def read_song(folder: Path) -> Wave:
     for stem, path in found.items():
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
         if rate != SAMPLE_RATE or wave.shape[1] != 2:
-            raise SystemExit(
-                f"{path}: expected {SAMPLE_RATE} Hz stereo, received {rate} Hz, {wave.shape[1]} channels"
-            )
+            raise SystemExit(f"{path}: expected {SAMPLE_RATE} Hz stereo, received {rate} Hz, {wave.shape[1]} channels")
         waves[stem] = wave.T
     shape = next(iter(waves.values())).shape
     if any(wave.shape != shape for wave in waves.values()):
@@ -168,9 +164,7 @@ def describe(stems: Wave) -> dict[str, Any]:
     count = active.sum(axis=0)
     return {
         "seconds": round(stems.shape[-1] / SAMPLE_RATE, 2),
-        "active": {
-            stem: round(float(share), 3) for stem, share in zip(STEMS, active.mean(axis=1), strict=True)
-        },
+        "active": {stem: round(float(share), 3) for stem, share in zip(STEMS, active.mean(axis=1), strict=True)},
         "three_or_more": round(float((count >= 3).mean()), 3),
         "all_four": round(float((count == 4).mean()), 3),
     }

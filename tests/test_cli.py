@@ -94,7 +94,9 @@ def test_plain_compare_plans_one_run_for_every_net(tmp_path: Path, nano_settings
     from demix.compare import plan_runs
     from demix.config import load_config
 
-    runs = plan_runs("x", checkpoints=tmp_path, load=lambda more: load_config(None, more), settings=["training.steps=3"])
+    runs = plan_runs(
+        "x", checkpoints=tmp_path, load=lambda more: load_config(None, more), settings=["training.steps=3"]
+    )
     assert [run.folder.name for run in runs] == ["x-unet", "x-vit"]
     assert [run.settings.model.name for run in runs] == ["unet", "vit"]
     assert all(run.settings.training.steps == 3 for run in runs)
@@ -119,7 +121,12 @@ def test_report_is_written_again(compared: Path) -> None:
 
 @pytest.mark.parametrize("form", ["musdb18", "musdb18hq"])
 def test_musdb_trees_go_all_the_way(
-    form: str, tmp_path: Path, song_excerpt: np.ndarray, make_stem_mp4: Make, make_folder_song: Make, nano_settings: Settings
+    form: str,
+    tmp_path: Path,
+    song_excerpt: np.ndarray,
+    make_stem_mp4: Make,
+    make_folder_song: Make,
+    nano_settings: Settings,
 ) -> None:
     """Prepare, train and evaluate on a tree of MUSDB18's form; a validation song is known by its name."""
     root = tmp_path / "data" / "raw" / form

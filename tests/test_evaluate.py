@@ -23,9 +23,7 @@ from demix.training.loop import train
 
 
 @pytest.fixture(scope="module")
-def run(
-    songs_folder: Path, nano_settings: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def run(songs_folder: Path, nano_settings: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     prepare(open_dataset(songs_folder), folder / "store")
     train(load_config(None, nano_settings("vit")), folder / "nano", tracks=open_store(folder / "store"))

@@ -170,7 +170,7 @@ def test_masks_above_the_bandwidth_are_held_at_one_value() -> None:
         ["model.options.kernel_size=4"],
         ["model.options.num_bins=0"],
         ["model.options.num_bins=5000"],
-        ["model.options.num_bins=\"many\""],
+        ['model.options.num_bins="many"'],
     ],
 )
 def test_impossible_net_is_one_sentence(options: list[str]) -> None:

@@ -63,10 +63,7 @@ def test_record_agrees_with_the_files(song: dict[str, Any]) -> None:
     silence = np.zeros((samples, 2), np.float32)
     whole = samples // 44_100
     levels = np.array(
-        [
-            np.square(stems.get(stem, silence)[: whole * 44_100].reshape(whole, -1)).mean(axis=1)
-            for stem in STEMS
-        ]
+        [np.square(stems.get(stem, silence)[: whole * 44_100].reshape(whole, -1)).mean(axis=1) for stem in STEMS]
     )
     active = levels > 10 ** (RECORD["active_dbfs"] / 10)
     after = song["after"]

@@ -46,7 +46,7 @@ def test_a_sine_lands_in_its_bin_and_frame_count_is_as_said() -> None:
 
 @pytest.mark.parametrize(("n_fft", "hop_length"), [(4097, 1), (4096, 1000), (4096, 2048), (4096, 0), (2, 1)])
 def test_a_transform_that_masks_would_tear_is_refused(n_fft: int, hop_length: int) -> None:
-    with pytest.raises(DemixError, match="n_fft|hop_length"):
+    with pytest.raises(DemixError, match=r"n_fft|hop_length"):
         STFT(n_fft, hop_length)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,16 +109,16 @@ def test_two_runs_with_one_seed_end_with_the_same_weights_and_another_seed_does_
 def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     net: str, stop_at: int, nano_settings: Settings, tracks: list[StoredTrack], tmp_path: Path
 ) -> None:
-    class Interruption(Exception):
+    class InterruptionError(Exception):
         pass
 
     def stop(event: TrainEvent) -> None:
         if event.step == stop_at:
-            raise Interruption
+            raise InterruptionError
 
     settings = load_config(None, nano_settings(net))
     train(settings, tmp_path / "whole", tracks=tracks)
-    with pytest.raises(Interruption):
+    with pytest.raises(InterruptionError):
         train(settings, tmp_path / "cut", tracks=tracks, on_event=stop)
     end = train(settings, tmp_path / "cut", tracks=tracks, resume=True)
     assert end.step == 6
@@ -288,7 +289,7 @@ def test_what_is_no_run_folder_is_told_apart(
     with pytest.raises(DemixError, match="expected the weights of this run's net"):
         load_run(other)
     (run / BEST_FILE).unlink()
-    with pytest.raises(DemixError, match="has no best.safetensors yet"):
+    with pytest.raises(DemixError, match=r"has no best\.safetensors yet"):
         load_run(run)
 
 
@@ -297,13 +298,11 @@ def test_learning_rate_rises_then_falls_to_zero() -> None:
     rates = [learning_rate(options, step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(1, abs=0.03)
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
     assert rates[-1] < 1e-3
 
 
-def test_training_needs_numpy_torch_and_safetensors_only(
-    nano_settings: Settings, store: Path, tmp_path: Path
-) -> None:
+def test_training_needs_numpy_torch_and_safetensors_only(nano_settings: Settings, store: Path, tmp_path: Path) -> None:
     """A bare GPU machine has nothing else; everything that decodes or plots is kept away."""
     script = (
         "import sys, pathlib\n"

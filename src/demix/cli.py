@@ -200,14 +200,17 @@ def _plain_name(name: str) -> str:
 
 def _print_summary(found: "Summary") -> None:
     """Print the finding and its tables."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
     for table in found.tables:
-        grid = Table(title=table.caption, title_justify="left", title_style="bold", caption=table.note or None)
+        grid = Table(
+            title=table.caption, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        )
         for index, column in enumerate(table.columns):
-            grid.add_column(column, justify="right" if index else "left")
+            grid.add_column(column, justify="right" if index else "left", overflow="fold")
         for row in table.rows:
             grid.add_row(*row.cells, style="bold" if row.strong else None)
         console.print(grid)

@@ -21,8 +21,8 @@ class STFT:
 
     Args:
         n_fft: window length in samples; even.
-        hop_length: distance of frames in samples; a divisor of `n_fft`, at most a quarter of it: at half, masks click (measured: the oracle
-            mask falls by 10 dB), because squared Hann windows then do not add up to a constant.
+        hop_length: distance of frames in samples; a divisor of `n_fft`, at most a quarter of it. At half of it squared
+            Hann windows do not add up to a constant, and masks click (the oracle mask loses over 10 dB).
 
     Example:
         >>> stft = STFT(n_fft=4096, hop_length=1024)

@@ -10,7 +10,7 @@ from demix.data import folder, free, musdb
 from demix.data.track import Split, Track
 from demix.errors import DemixError
 
-__all__ = ["DATASETS", "LICENCES", "RAW", "Track", "open_dataset"]
+__all__ = ["ARTISTS", "DATASETS", "LICENCES", "RAW", "Track", "open_dataset"]
 
 RAW = Path("data/raw")  # `demix data download NAME` unpacks to RAW / NAME
 
@@ -38,6 +38,7 @@ LICENCES = {
     "musdb18-7s": _MUSDB_LICENCE,
     "musdb18hq": _MUSDB_LICENCE,
 }
+ARTISTS = {"free": ("Software-Entwicklungskit",)}  # of the sets that are all by the same few
 
 
 def open_dataset(name_or_path: str | Path) -> list[Track]:

@@ -1,7 +1,8 @@
 """Seeded batches of training segments from a prepared data set.
 
-A batch is a function of (songs, settings, seed, step) and of nothing else. Two nets trained with one seed therefore see the
-same batches in the same order, and a run that was killed goes on at its step as if nothing had happened.
+A batch is a function of (songs, settings, seed, step) and of nothing else. Two nets trained with one seed
+therefore see the same batches in the same order, and a run that was killed goes on at its step as if nothing had
+happened.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ class Pool:
     Args:
         audio: int16 `(stems, channels, samples)` of each song.
         scale: value of one int16 step of each song.
-        level: `(songs, stems)` factor that brings the stem's sounding seconds to `LEVEL_DB`; 0 for a stem that never sounds.
+        level: `(songs, stems)` factor that brings the stem's sounding seconds to `LEVEL_DB`; 0 for a stem that
+            never sounds.
         chance: chance of each song, in proportion to its length.
     """
 

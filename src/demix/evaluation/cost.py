@@ -16,8 +16,9 @@ def count_parameters(net: "nn.Module") -> int:
 def count_flops(net: "nn.Module", settings: config.Config) -> float:
     """Return the operations of one forward pass per second of stereo music, a multiply-add counted as two.
 
-    One segment goes through `torch.utils.flop_counter`, which knows convolutions and matrix products; the rest is small beside
-    them. Attention is computed as plain matrix products meanwhile: the counter does not see the fused kernels of a CPU.
+    One segment goes through `torch.utils.flop_counter`, which knows convolutions and matrix products; the rest is
+    small beside them. Attention is computed as plain matrix products meanwhile: the counter does not see the fused
+    kernels of a CPU.
     """
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel

@@ -14,6 +14,7 @@ import numpy as np
 
 from demix import __version__, config, provenance
 from demix.config import SAMPLE_RATE, STEMS
+from demix.data import ARTISTS
 from demix.data.stored import fingerprint
 from demix.data.track import Audio, Track
 from demix.errors import DemixError
@@ -152,7 +153,7 @@ def evaluate(
 
 
 def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track]) -> dict[str, str]:
-    """Return what decides the scores: a hash for the weights of every run, one for every song, and this code's version."""
+    """Return what decides the scores: hashes of every run's weights and of every song, and this version."""
     hashes = {"version": __version__}
     for folder in folders:
         path = folder / BEST_FILE
@@ -199,9 +200,12 @@ def _describe_songs(
     """Say what was learnt from and what was scored."""
     trained: Mapping[str, Any] = runs[0].record if runs else {}
     songs = trained.get("tracks", {})
+    learnt_from = runs[0].config.data.dataset if runs else dataset
+    same_artists = {"artists": ARTISTS[dataset]} if dataset == learnt_from and dataset in ARTISTS else {}
     return {
+        **same_artists,
         "name": dataset,
-        "root_label": runs[0].config.data.dataset if runs else dataset,
+        "root_label": learnt_from,
         "licence": licence,
         "train": songs.get("train", []),
         "valid": songs.get("valid", []),

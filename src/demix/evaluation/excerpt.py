@@ -25,8 +25,8 @@ FOLDER = "excerpt"
 def choose_start(stems: Audio) -> int:
     """Return the first sample of the `SECONDS` in which the stems sound together best.
 
-    The windows are ranked by the sum over stems of their level in dB, held between -50 and -20 dBFS so that no loud stem
-    makes up for a silent one.
+    The windows are ranked by the sum over stems of their level in dB, held between -50 and -20 dBFS so that no
+    loud stem makes up for a silent one.
 
     Args:
         stems: `(stems, channels, samples)`.

@@ -1,8 +1,8 @@
 """The nets: from the spectrum of a mixture to mask logits.
 
-Where do I add a net? One file with the class, one line in `MODELS`, its sizes in `presets.py`, one TOML in `configs/`. The contract
-tests run over the registry. A net takes `torch.view_as_real(spectrum)`, `(batch, channels, bins, frames, 2)`, of any
-number of frames and returns logits `(batch, stems, channels, bins, frames)`.
+Where do I add a net? One file with the class, one line in `MODELS`, its sizes in `presets.py`, one TOML in
+`configs/`. The contract tests run over the registry. A net takes `torch.view_as_real(spectrum)`, `(batch,
+channels, bins, frames, 2)`, of any number of frames and returns logits `(batch, stems, channels, bins, frames)`.
 """
 
 from typing import Any

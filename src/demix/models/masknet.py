@@ -16,8 +16,9 @@ HIGHEST_BINS = 32  # above the trunk's bandwidth the mask is held at its mean ov
 class Features(nn.Module):
     """Log magnitude, and on request phase, of the lowest bins of a spectrum.
 
-    The magnitude of every channel and of the mid and side signals, `log(|X| + floor)`, passes a learned gain and offset per
-    bin (as Open-Unmix's input scaling, Stoeter et al. 2019): music falls off by some 60 dB from 100 Hz to 10 kHz.
+    The magnitude of every channel and of the mid and side signals, `log(|X| + floor)`, passes a learned gain and
+    offset per bin (as Open-Unmix's input scaling, Stoeter et al. 2019): music falls off by some 60 dB from 100 Hz
+    to 10 kHz.
 
     Args:
         channels: audio channels.

@@ -1,8 +1,9 @@
 """A U-Net over the spectrogram: strided convolutions down, sub-pixel convolutions up, a skip at every size.
 
-Ronneberger et al. 2015, *U-Net* (encoder, decoder, skips); Jansson et al. 2017, *Singing Voice Separation with Deep U-Net
-Convolutional Networks* (on magnitude spectrograms, stride 2, 5x5 kernels; Spleeter's net); Shi et al. 2016, *Real-Time Single
-Image ... Sub-Pixel Convolutional Neural Network* (upsampling without the checkerboards of transposed convolutions).
+Ronneberger et al. 2015, *U-Net* (encoder, decoder, skips); Jansson et al. 2017, *Singing Voice Separation with
+Deep U-Net Convolutional Networks* (on magnitude spectrograms, stride 2, 5x5 kernels; Spleeter's net); Shi et al.
+2016, *Real-Time Single Image ... Sub-Pixel Convolutional Neural Network* (upsampling without the checkerboards of
+transposed convolutions).
 """
 
 from itertools import pairwise

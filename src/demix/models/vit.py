@@ -1,8 +1,9 @@
 """A Vision Transformer over the spectrogram: patches as tokens, every token attending to every other.
 
 Dosovitskiy et al. 2021, *An Image is Worth 16x16 Words* (patch embedding, pre-norm encoder); Su et al. 2021, *RoFormer*
-(rotary positions), here axial: one half of each head turns with the patch's row (frequency), the other with its column (time).
-Frequency also gets a learned position, because a rotation only tells how far apart two patches are and not how high.
+(rotary positions), here axial: one half of each head turns with the patch's row (frequency), the other with its
+column (time). Frequency also gets a learned position, because a rotation only tells how far apart two patches are
+and not how high.
 """
 
 import torch

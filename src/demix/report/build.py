@@ -25,7 +25,7 @@ class Summary:
     Args:
         headline: the finding in one sentence.
         lede: the numbers behind it, and how far they reach.
-        tables: one table per SDR, the paired differences and the cost of the nets; cells are finished text.
+        tables: one table per SDR and the cost of the nets; cells are finished text. The rest is in the report.
     """
 
     headline: str
@@ -63,7 +63,8 @@ def summary(folder: Path) -> Summary:
         DemixError: when the folder is not a results folder.
     """
     results = read_results(folder)
-    return Summary(headline(results), lede(results), _tables(results))
+    tables = [score_table(results, metric) for metric in METRICS]
+    return Summary(headline(results), lede(results), (*tables, *([cost_table(results)] if results.nets else [])))
 
 
 def _tables(results: Results) -> tuple[Table, ...]:

@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file that holds all a run needs to go on, replaced in one step.
 
-Tensors are named `model.*`, `ema.*` and `optimiser.<parameter>.<state>`; numbers (step, best score, seconds trained) are the
-file's metadata. Batches and learning rate depend on the step alone, so there is no random state to keep.
+Tensors are named `model.*`, `ema.*` and `optimiser.<parameter>.<state>`; numbers (step, best score, seconds
+trained) are the file's metadata. Batches and learning rate depend on the step alone, so there is no random state
+to keep.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The training loop that every net goes through.
 
-What happens to a net depends on its settings, its seed and the songs alone: step `k` of two runs with one seed sees the same batch,
-and a run that was killed ends with the same weights as one that was not (on one machine).
+What happens to a net depends on its settings, its seed and the songs alone: step `k` of two runs with one seed
+sees the same batch, and a run that was killed ends with the same weights as one that was not (on one machine).
 """
 
 import copy
@@ -67,7 +67,8 @@ def train(
     Args:
         settings: everything that decides the result.
         folder: the run folder; made when missing.
-        tracks: prepared songs; `train` songs are learnt from, `valid` songs choose the best weights, `test` songs are ignored.
+        tracks: prepared songs; `train` songs are learnt from, `valid` songs choose the best weights, `test` songs
+            are ignored.
         resume: go on with the run that the folder holds; a finished one stays as it is.
         on_event: told after every step and during validation.
 

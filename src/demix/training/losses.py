@@ -18,9 +18,10 @@ def separation_loss(
 ) -> Tensor:
     """Return how far the masked mixture is from the stems.
 
-    `waveform * mean |x - x_est|` over the samples of one channel, plus `spectrum * mean |m |X| - |S||` over all magnitudes.
-    Both stay finite, with finite gradients, on digital silence: no root is taken of anything that has a gradient. The waveform part
-    takes left and right in turn because the inverse transform of all channels would be a third of a training step.
+    `waveform * mean |x - x_est|` over the samples of one channel, plus `spectrum * mean |m |X| - |S||` over all
+    magnitudes. Both stay finite, with finite gradients, on digital silence: no root is taken of anything that has
+    a gradient. The waveform part takes left and right in turn because the inverse transform of all channels would
+    be a third of a training step.
 
     Args:
         masks: `(batch, stems, channels, bins, frames)`, real.

@@ -23,7 +23,7 @@ def validate(
     device: torch.device,
     on_progress: Callable[[float], None] | None = None,
 ) -> float:
-    """Separate every validation song and return the mean `sdr` in dB over songs of the mean over their sounding stems."""
+    """Return the mean `sdr` in dB over the validation songs of the mean over their sounding stems."""
     separator = Separator(
         masker=TorchMasker(net.eval(), settings.model.mask, device),
         stft=STFT(settings.spectral.n_fft, settings.spectral.hop_length),
