@@ -66,7 +66,7 @@ def test_one_batch_can_be_learnt_by_heart(
 
     train(load_config(None, nano_settings(net, *more)), tmp_path / net, tracks=tracks, on_event=listen)
     assert len(losses) == 60
-    assert np.mean(losses[-4:]) < 0.85 * np.mean(losses[:4])
+    assert np.mean(losses[-4:]) < np.mean(losses[:4]) - 0.2  # 2 dB in both parts together
 
 
 def test_run_folder_holds_what_rebuilds_the_net(

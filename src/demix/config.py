@@ -63,7 +63,7 @@ class Data:
 
     dataset: str = "free"
     segment_seconds: float = 2.95
-    batch_size: int = 8
+    batch_size: int = 4
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,15 @@ class Augment:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of the two parts of the loss.
+    """Weights of the two parts of the loss, per dB; see `demix.training.losses`.
 
     Args:
-        waveform: mean absolute error of the samples.
-        spectrum: mean absolute error of the magnitudes.
+        waveform: of the error of the samples.
+        spectrum: of the error of the magnitudes.
     """
 
-    waveform: float = 20.0
-    spectrum: float = 0.5
+    waveform: float = 0.1
+    spectrum: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ class Training:
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
 
-    steps: int = 120
+    steps: int = 240
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup_steps: int = 20
     clip_norm: float = 1.0
     ema_decay: float = 0.98
-    valid_every: int = 40
+    valid_every: int = 60
     seed: int = 0
     device: str = "auto"
 

@@ -1,0 +1,40 @@
+# `make` alone lists what there is. Every target sets itself up first: .venv with the versions of constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
+
+.DEFAULT_GOAL := help
+.PHONY: help compare test lint check
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+compare: .venv/stamp-compare ## train both nets on the songs in here, score them, write the report
+	$(BIN)/demix compare
+
+test: .venv/stamp-dev ## run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: .venv/stamp-dev ## format, lint, types, import arrows, duplicates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pylint --disable=all --enable=duplicate-code src
+
+check: lint test ## everything that must hold before a commit: lint, then test
+
+.venv/stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "demix: expected Python 3.11 \
+	or later, received $$($(PYTHON) --version 2>&1 | tail -n 1); install one and name it: make compare PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/stamp-compare: .venv/stamp-venv pyproject.toml constraints.txt
+	$(INSTALL) '.[compare]'
+	@touch $@
+
+.venv/stamp-dev: .venv/stamp-venv pyproject.toml constraints.txt
+	$(INSTALL) '.[dev]'
+	@touch $@ .venv/stamp-compare # [dev] holds [compare]
