@@ -26,8 +26,9 @@ lint: .venv/stamp-dev ## format, lint, types, import arrows, duplicates
 check: lint test ## everything that must hold before a commit: lint, then test
 
 .venv/stamp-venv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "demix: expected Python 3.11 \
-	or later, received $$($(PYTHON) --version 2>&1 | tail -n 1); install one and name it: make compare PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "demix: expected Python 3.11 or later, received $$($(PYTHON) --version 2>&1 | tail -n 1);" \
+	    "install one and name it: make compare PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 

@@ -39,9 +39,7 @@ print(statistics.median(seconds[1:]))
 
 def measure(name: str, how: str) -> float:
     """Return the median seconds of a training step in a new process."""
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, name, how], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", _CHILD, name, how], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 

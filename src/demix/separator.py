@@ -27,7 +27,7 @@ class Separator:
         channels: audio channels that the net was built for.
 
     Example:
-        >>> separator = demix.load("checkpoints/unet-tiny")
+        >>> separator = make_separator(load_run(Path("checkpoints/free-tiny-unet")))   # demix.evaluation.evaluate
         >>> stems = separator.separate(waveform)          # {"vocals": (channels, samples), ...}
     """
 

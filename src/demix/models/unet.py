@@ -63,12 +63,7 @@ class UNet(nn.Module):
             Up(below + skip, after) for (after, below), skip in reversed([*zip(pairwise(decoder), skips, strict=True)])
         )
         self.head = Head(
-            maps=head_maps,
-            features=self.features.count,
-            width=head_width,
-            stems=stems,
-            channels=channels,
-            bins=bins,
+            maps=head_maps, features=self.features.count, width=head_width, stems=stems, channels=channels, bins=bins
         )
 
     def forward(

@@ -75,12 +75,7 @@ class ViT(nn.Module):
         self.norm = nn.LayerNorm(embed_dim)
         self.unfold = nn.Linear(embed_dim, head_maps * self.patch_size[0] * self.patch_size[1])
         self.head = Head(
-            maps=head_maps,
-            features=self.features.count,
-            width=head_width,
-            stems=stems,
-            channels=channels,
-            bins=bins,
+            maps=head_maps, features=self.features.count, width=head_width, stems=stems, channels=channels, bins=bins
         )
 
     def forward(
