@@ -1,8 +1,9 @@
 """The command `demix`. Commands only translate: arguments to calls, events to bars, errors to one line and status 2."""
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_data.app, name="data")
+
+INTERRUPTED = 130  # exit status after Ctrl-C
 
 Settings = Annotated[
     list[str] | None,
@@ -50,18 +53,20 @@ def train(
     """
     from demix.cli_bars import Bars
     from demix.config import load_config
+    from demix.data import dataset_label
     from demix.data.library import open_prepared
 
     _require_torch()
     from demix.training.loop import train as run_training
 
     loaded = load_config(config, settings or ())
-    run = name or (config.stem if config else f"{loaded.data.dataset}-{loaded.model.preset}-{loaded.model.name}")
+    label = dataset_label(loaded.data.dataset)
+    run = _plain_name(name or (config.stem if config else f"{label}-{loaded.model.preset}-{loaded.model.name}"))
     with Bars() as bars:
         tracks = open_prepared(loaded.data.dataset, on_event=bars.on_prepare)
         end = run_training(
             loaded,
-            checkpoints / _plain_name(run),
+            checkpoints / run,
             tracks=tracks,
             resume=resume,
             on_event=lambda event: bars.show_training(run, event),
@@ -83,7 +88,7 @@ def evaluate(
 ) -> None:
     """Score runs, and every baseline beside them, song by song and stem by stem, into results/NAME."""
     from demix.cli_bars import Bars
-    from demix.data import LICENCES, open_dataset
+    from demix.data import LICENCES, dataset_label, open_dataset
     from demix.data.track import SPLITS
     from demix.report.build import build, summary
     from demix.runtime import read_run_record
@@ -95,7 +100,7 @@ def evaluate(
         raise DemixError(f"--split: expected one of {', '.join(SPLITS)}, received {split!r}")
     dataset = data or str(read_run_record(runs[0])["config"].get("data", {}).get("dataset", "free"))
     tracks = [track for track in open_dataset(dataset) if track.split == split]
-    label = dataset if dataset in LICENCES else Path(dataset).resolve().name
+    label = dataset_label(dataset)
     default = runs[0].resolve().name if data is None else f"{runs[0].resolve().name}-on-{label}"
     with Bars() as bars:
         folder = run_evaluation(
@@ -142,14 +147,20 @@ def compare(
     _require_torch()
     from demix.compare import PlannedRun, plan_runs
     from demix.compare import compare as run_comparison
+    from demix.data import dataset_label
 
     changes = list(settings or ())
-    changes += [f"data.dataset={data!r}"] if data else []
-    changes += [f"model.preset={preset!r}"] if preset else []
-    default = "-".join(path.stem for path in configs) if configs else f"{Path(data or 'free').name}-{preset or 'tiny'}"
+    changes += [f"data.dataset={json.dumps(data, ensure_ascii=False)}"] if data else []
+    changes += [f"model.preset={json.dumps(preset)}"] if preset else []
+    default = (
+        "-".join(path.stem for path in configs) if configs else f"{dataset_label(data or 'free')}-{preset or 'tiny'}"
+    )
     chosen = _plain_name(name or default)
     if configs:
-        runs = [PlannedRun(checkpoints / path.stem, load_config(path, changes)) for path in configs]
+        runs = [
+            PlannedRun(checkpoints / (f"{name}-{path.stem}" if name else path.stem), load_config(path, changes))
+            for path in configs
+        ]
     else:
         runs = plan_runs(chosen, checkpoints=checkpoints, load=lambda more: load_config(None, more), settings=changes)
     with Bars() as bars:
@@ -170,12 +181,20 @@ def main() -> None:
     """Run the command line; bad input is one line on standard error and exit status 2."""
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer ends so after Ctrl-C, without a word
+            _stop("interrupted; the same command, `train` with --resume, goes on from the last checkpoint", INTERRUPTED)
+        raise
     except DemixError as error:
-        typer.echo(f"demix: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("demix: interrupted; the same command, with --resume where it has one, goes on", err=True)
-        sys.exit(130)
+        _stop(str(error), 2)
+    except OSError as error:
+        _stop(f"{error.filename or 'a file'}: {error.strerror or error}; check the path and the room on disk", 2)
+
+
+def _stop(sentence: str, status: int) -> NoReturn:
+    """End with one line on standard error."""
+    typer.echo(f"demix: {sentence}", err=True)
+    sys.exit(status)
 
 
 def _require_torch() -> None:
@@ -193,8 +212,10 @@ def _plain_name(name: str) -> str:
     Raises:
         DemixError: for anything else.
     """
-    if not name or name.startswith((".", "-")) or Path(name).name != name:
-        raise DemixError(f"--name: expected a plain folder name, received {name!r}; leave out slashes")
+    if not name or name.startswith((".", "-")) or Path(name).name != name or len(name.encode()) > 100:
+        raise DemixError(
+            f"--name: expected a plain folder name of at most 100 bytes, received {name!r}; leave out slashes"
+        )
     return name
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from demix import config
-from demix.data import LICENCES, open_dataset
+from demix.data import LICENCES, dataset_label, open_dataset
 from demix.data.library import open_prepared
 from demix.data.store import PrepareEvent
 from demix.errors import DemixError
 from demix.evaluation.evaluate import RESULTS_FILE, EvaluateEvent, evaluate, fingerprint_inputs
-from demix.models import MODELS
+from demix.models import MODELS, build_net
 from demix.report.build import build
 from demix.training.loop import TrainEvent, train
 
@@ -68,6 +68,9 @@ def compare(runs: Sequence[PlannedRun], out: Path, *, listener: Listener) -> Pat
     """
     check_alike(runs)
     dataset = runs[0].settings.data.dataset
+    test = [track for track in open_dataset(dataset) if track.split == "test"]
+    if not test:
+        raise DemixError(f"{dataset}: expected at least one test song to compare on, received none; add a test split")
     tracks = open_prepared(dataset, on_event=listener.on_prepare)
     for run in runs:
 
@@ -75,25 +78,40 @@ def compare(runs: Sequence[PlannedRun], out: Path, *, listener: Listener) -> Pat
             listener.on_train(run, event)
 
         train(run.settings, run.folder, tracks=tracks, resume=True, on_event=tell)
-    test = [track for track in open_dataset(dataset) if track.split == "test"]
     folders = [run.folder for run in runs]
     if not _is_scored(out, fingerprint_inputs(folders, test)):
         licence = LICENCES.get(dataset, "not recorded")
         device = runs[0].settings.training.device
-        evaluate(folders, test, out, dataset=dataset, licence=licence, device=device, on_event=listener.on_evaluate)
+        evaluate(
+            folders,
+            test,
+            out,
+            dataset=dataset_label(dataset),
+            licence=licence,
+            device=device,
+            on_event=listener.on_evaluate,
+        )
     return build(out)
 
 
 def check_alike(runs: Sequence[PlannedRun]) -> None:
     """Raise `DemixError` unless all runs train on the same batches, by the same loss, for the same number of steps."""
+    if len({run.folder for run in runs}) < len(runs):
+        raise DemixError(f"{runs[0].folder}: two configs would train into it; give them different file names")
+    for run in runs:
+        build_net(run.settings)  # what cannot be built is told before anything is trained
     first = runs[0].settings
     for other in (run.settings for run in runs[1:]):
         for section in ("spectral", "data", "augment", "loss"):
             here, there = getattr(first, section), getattr(other, section)
             if here != there:
                 raise DemixError(f"[{section}] differs between the runs ({here} and {there}); make them alike")
-        if (first.training.seed, first.training.steps) != (other.training.seed, other.training.steps):
-            raise DemixError("training.seed or training.steps differ between the runs; make them alike")
+        for key in ("seed", "steps", "valid_every"):
+            if getattr(first.training, key) != getattr(other.training, key):
+                raise DemixError(f"training.{key} differs between the runs; make it alike")
+        for key in ("mask", "phase"):
+            if getattr(first.model, key) != getattr(other.model, key):
+                raise DemixError(f"model.{key} differs between the runs; make it alike")
 
 
 def _is_scored(out: Path, inputs: dict[str, str]) -> bool:

@@ -25,7 +25,7 @@ class Spectral:
 
     Args:
         n_fft: window in samples.
-        hop_length: distance of frames in samples; a divisor of `n_fft`.
+        hop_length: distance of frames in samples; a divisor of `n_fft`, at most a quarter of it.
     """
 
     n_fft: int = 4096
@@ -78,7 +78,7 @@ class Augment:
         polarity: share of stems whose sign is changed.
     """
 
-    remix: float = 0.75
+    remix: float = 0.25
     level: bool = True
     gain_db: float = 6.0
     swap: float = 0.5
@@ -114,13 +114,13 @@ class Training:
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
 
-    steps: int = 240
+    steps: int = 400
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
-    warmup_steps: int = 20
+    warmup_steps: int = 40
     clip_norm: float = 1.0
     ema_decay: float = 0.98
-    valid_every: int = 60
+    valid_every: int = 100
     seed: int = 0
     device: str = "auto"
 

@@ -121,4 +121,4 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
         reason = str(error).splitlines()[0]
         raise DemixError(f"{path}: expected the weights of this run's net, but {reason}; train it again") from error
     net.to(pick_device(device)).eval()
-    return Run(folder.name, folder, settings, record, net, step)
+    return Run(folder.resolve().name, folder, settings, record, net, step)

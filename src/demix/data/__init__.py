@@ -10,7 +10,7 @@ from demix.data import folder, free, musdb
 from demix.data.track import Split, Track
 from demix.errors import DemixError
 
-__all__ = ["ARTISTS", "DATASETS", "LICENCES", "RAW", "Track", "open_dataset"]
+__all__ = ["ARTISTS", "DATASETS", "LICENCES", "RAW", "Track", "dataset_label", "open_dataset"]
 
 RAW = Path("data/raw")  # `demix data download NAME` unpacks to RAW / NAME
 
@@ -39,6 +39,11 @@ LICENCES = {
     "musdb18hq": _MUSDB_LICENCE,
 }
 ARTISTS = {"free": ("Software-Entwicklungskit",)}  # of the sets that are all by the same few
+
+
+def dataset_label(dataset: str) -> str:
+    """Return what a data set is called in tables: its name, or that of its folder."""
+    return dataset if dataset in DATASETS else Path(dataset).resolve().name
 
 
 def open_dataset(name_or_path: str | Path) -> list[Track]:

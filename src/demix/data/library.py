@@ -1,10 +1,11 @@
 """Where prepared data sets lie, and how one gets there."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from demix.data import DATASETS, open_dataset
+from demix.data import DATASETS, RAW, open_dataset
 from demix.data.store import INDEX, PrepareEvent, open_store, prepare
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
@@ -13,8 +14,11 @@ PROCESSED = Path("data/processed")
 
 
 def store_folder(dataset: str) -> Path:
-    """Return where a data set is prepared: `data/processed/` and its name, or that of its folder."""
-    return PROCESSED / (dataset if dataset in DATASETS else Path(dataset).resolve().name)
+    """Return where a data set is prepared: under its name, or that of its folder and a hash of its path."""
+    if dataset in DATASETS:
+        return PROCESSED / dataset
+    path = Path(dataset).resolve()
+    return PROCESSED / f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
 
 
 def open_prepared(dataset: str, *, on_event: Callable[[PrepareEvent], None] | None = None) -> list[StoredTrack]:
@@ -30,12 +34,9 @@ def open_prepared(dataset: str, *, on_event: Callable[[PrepareEvent], None] | No
         DemixError: when there is neither a raw nor a prepared set of that name, or a song cannot be read.
     """
     folder = store_folder(dataset)
-    try:
-        tracks = open_dataset(dataset)
-    except DemixError:
-        if (folder / INDEX).is_file():
-            return open_store(folder)
-        raise
+    if dataset in DATASETS and not (RAW / dataset).exists() and dataset != "free" and (folder / INDEX).is_file():
+        return open_store(folder)
+    tracks = open_dataset(dataset)
     result = prepare(tracks, folder, jobs=min(len(tracks), os.cpu_count() or 1), on_event=on_event)
     if result.failed:
         name, reason = next(iter(result.failed.items()))

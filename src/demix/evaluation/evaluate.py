@@ -79,8 +79,11 @@ def evaluate(
     if not tracks:
         raise DemixError(f"{dataset}: expected at least one song to score, received none; choose another split")
     tell = on_event or (lambda event: None)
+    _check_out(out)
     inputs = fingerprint_inputs(folders, tracks)
     runs = [load_run(folder, device=device) for folder in folders]
+    _check_runs(runs, tracks)
+    nets = [_describe_net(run) for run in runs]
     separators = {run.name: make_separator(run, device=device) for run in runs}
     names = [*separators, *BASELINES]
     scores: list[ScoreRow] = []
@@ -90,6 +93,10 @@ def evaluate(
     picture: dict[str, object] = {}
     scratch = out.with_name(f".{out.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+    except OSError as error:
+        raise DemixError(f"{scratch}: cannot be made ({error.strerror}); choose another --results") from error
     try:
         for index, track in enumerate(tracks):
             stems, mixture = track.load()
@@ -129,7 +136,7 @@ def evaluate(
         write_seconds(scratch / "seconds.csv", seconds)
         for run in runs:
             _copy_history(run, scratch)
-        systems = [_describe_net(run, music_seconds / spent[run.name]) for run in runs]
+        systems = [{**net, "realtime_factor": music_seconds / spent[net["name"]]} for net in nets]
         systems += [{"name": name, "kind": "baseline", "label": BASELINE_LABELS[name]} for name in BASELINES]
         facts = {
             "name": out.name,
@@ -137,7 +144,8 @@ def evaluate(
             "version": __version__,
             "commit": provenance.git_commit(),
             "command": " ".join(["demix", *sys.argv[1:]]),
-            "seeds": len({run.config.training.seed for run in runs}) if runs else 0,
+            "seeds": 1,  # of every net: runs are not pooled
+            "split": tracks[0].split,
             "dataset": _describe_songs(runs, tracks, dataset, licence, music_seconds),
             "systems": systems,
             "excerpt": picture,
@@ -150,6 +158,27 @@ def evaluate(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return out
+
+
+def _check_out(out: Path) -> None:
+    """Raise `DemixError` where replacing `out` would destroy something that is not a results folder."""
+    if out.exists() and not (out / RESULTS_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise DemixError(f"{out}: expected a results folder or a new name, found other files; choose another --name")
+
+
+def _check_runs(runs: Sequence[Run], tracks: Sequence[Track]) -> None:
+    """Raise `DemixError` for runs that tables could not tell apart, and for test songs that a run was trained on."""
+    taken = {*BASELINES, "truth"}
+    for run in runs:
+        if run.name in taken:
+            raise DemixError(f"{run.folder}: the name {run.name} is taken by another system; rename the run folder")
+        taken.add(run.name)
+        songs = run.record.get("tracks", {})
+        for track in tracks:
+            if track.split == "test" and track.name in {**songs.get("train", {}), **songs.get("valid", {})}:
+                raise DemixError(
+                    f"{track.name}: is scored as a test song, but {run.name} was trained with it; score other songs"
+                )
 
 
 def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track]) -> dict[str, str]:
@@ -173,7 +202,7 @@ def make_separator(run: Run, *, device: str = "auto") -> Separator:
     )
 
 
-def _describe_net(run: Run, realtime_factor: float) -> dict[str, Any]:
+def _describe_net(run: Run) -> dict[str, Any]:
     settings = run.config
     return {
         "name": run.name,
@@ -186,7 +215,6 @@ def _describe_net(run: Run, realtime_factor: float) -> dict[str, Any]:
         "best_step": run.step,
         "batch_size": settings.data.batch_size,
         "segment_seconds": settings.data.segment_seconds,
-        "realtime_factor": realtime_factor,
         "mask": settings.model.mask,
         "seed": settings.training.seed,
         "config": config.to_dict(settings),
@@ -207,8 +235,8 @@ def _describe_songs(
         "name": dataset,
         "root_label": learnt_from,
         "licence": licence,
-        "train": songs.get("train", []),
-        "valid": songs.get("valid", []),
+        "train": sorted(songs.get("train", [])),
+        "valid": sorted(songs.get("valid", [])),
         "test": [track.name for track in tracks],
         "train_minutes": trained.get("train_seconds", 0.0) / 60,
         "test_minutes": music_seconds / 60,
@@ -219,7 +247,12 @@ def _training_seconds(run: Run) -> float:
     """Return the seconds trained, from the last row of the run's history; 0 without one."""
     path = run.folder / "history.csv"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return float(lines[-1].split(",")[1]) if len(lines) > 1 else 0.0
+    try:
+        return float(lines[-1].split(",")[1]) if len(lines) > 1 else 0.0
+    except (IndexError, ValueError) as error:
+        raise DemixError(
+            f"{path}: expected step,seconds,... in every line, but {error}; train the run again"
+        ) from error
 
 
 def _copy_history(run: Run, folder: Path) -> None:
@@ -232,8 +265,11 @@ def _copy_history(run: Run, folder: Path) -> None:
 def _replace_folder(scratch: Path, out: Path) -> None:
     """Put the finished folder in the place of an earlier one."""
     try:
+        old = out.with_name(f".{out.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
         if out.exists():
-            shutil.rmtree(out)
+            out.replace(old)
         scratch.replace(out)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise DemixError(f"{out}: cannot be replaced ({error.strerror}); close programs that use it") from error

@@ -45,7 +45,7 @@ def build_net(settings: config.Config) -> nn.Module:
     }
     try:
         return MODELS[model.name](**fixed, **options)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise DemixError(f"model.options: {model.name} cannot be built with {options}: {error}") from error
 
 

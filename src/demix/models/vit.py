@@ -59,7 +59,11 @@ class ViT(nn.Module):
         window_frames: int | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(bins=bins, num_bins=num_bins, positive=(*patch_size, embed_dim, depth, num_heads, head_maps))
+        check_sizes(
+            bins=bins, num_bins=num_bins, positive=(*patch_size, embed_dim, depth, num_heads, head_maps, head_width)
+        )
+        if window_frames is not None and (not isinstance(window_frames, int) or window_frames < 0):
+            raise ValueError(f"window_frames: expected a number of frames from 0 on, received {window_frames!r}")
         if len(patch_size) != 2:
             raise ValueError(f"patch_size: expected bins and frames, received {patch_size}")
         if embed_dim % (4 * num_heads):

@@ -88,7 +88,9 @@ def train(
         raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
     train_tracks = [track for track in tracks if track.split == "train"]
     pool = open_pool(train_tracks, segment_samples=segment_samples(settings.data))
-    there = open_run(folder, settings, resume=resume)
+    if all(min(track.silent_share) >= 1 for track in valid):
+        raise DemixError(f"{settings.data.dataset}: expected a validation song that sounds, received silence; add one")
+    there = open_run(folder, settings, tracks=tracks, resume=resume)
 
     torch.manual_seed(options.seed)
     net = build_net(settings).to(device)

@@ -17,7 +17,7 @@ def separation_loss(
 
     `waveform * dB(sum (x_est - x)^2 / sum x_mix^2) + spectrum * dB(sum (m |X| - |S|)^2 / sum |X|^2)`, sums over the
     stems of a segment, mean over the segments. It is the negative of an SDR, so loud and quiet music count alike
-    and an unsure net hedges as SDR wants it; an L1 loss of the same cost gave 0.9 dB less (`benchmarks/README.md`).
+    and an unsure net hedges as SDR wants it, where an L1 loss pulls unsure masks to zero.
     Nothing has a root, and floors keep value and gradient finite on digital silence. The waveform part takes
     left and right in turn, because the inverse transform of all channels would be a third of a training step.
 

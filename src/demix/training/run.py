@@ -21,7 +21,7 @@ from demix.runtime import RUN_FILE, read_run_record
 _MAY_DIFFER = {"training.device"}  # settings that a resumed run may have otherwise
 
 
-def open_run(folder: Path, settings: config.Config, *, resume: bool) -> bool:
+def open_run(folder: Path, settings: config.Config, *, tracks: Sequence[StoredTrack], resume: bool) -> bool:
     """Check that a run may start in `folder`, or go on there.
 
     Returns:
@@ -44,6 +44,11 @@ def open_run(folder: Path, settings: config.Config, *, resume: bool) -> bool:
                 f"{folder}: holds a run with {key} = {there.get(key)!r}, not {here.get(key)!r}; "
                 "use its settings, delete it or choose another run name"
             )
+    if read_run_record(folder).get("tracks") != _songs(tracks):
+        raise DemixError(
+            f"{folder}: was begun on other songs than {settings.data.dataset} now has in train and valid; "
+            "put them back, delete the run or choose another run name"
+        )
     return True
 
 
@@ -55,13 +60,12 @@ def write_run(
     Raises:
         DemixError: when it cannot be written.
     """
-    used = [track for track in tracks if track.split != "test"]
     record = {
         "config": config.to_dict(settings),
         "seed": settings.training.seed,
         "parameters": parameters,
-        "tracks": {split: sorted(t.name for t in used if t.split == split) for split in ("train", "valid")},
-        "train_seconds": sum(t.samples for t in used if t.split == "train") / config.SAMPLE_RATE,
+        "tracks": _songs(tracks),
+        "train_seconds": sum(track.samples for track in tracks if track.split == "train") / config.SAMPLE_RATE,
         "created": provenance.timestamp(),
         "command": " ".join(sys.argv),
         "commit": provenance.git_commit(),
@@ -70,6 +74,13 @@ def write_run(
     }
     with atomic(folder / RUN_FILE) as file:
         file.write((json.dumps(record, indent=2) + "\n").encode())
+
+
+def _songs(tracks: Sequence[StoredTrack]) -> dict[str, dict[str, int]]:
+    """Return the songs that a run depends on: split -> name -> samples."""
+    return {
+        split: {track.name: track.samples for track in tracks if track.split == split} for split in ("train", "valid")
+    }
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import nn
 from demix import config
 from demix.config import STEMS
 from demix.data.stored import StoredTrack
-from demix.metrics import sdr
+from demix.metrics import mean_of_defined, sdr
 from demix.runtime import TorchMasker
 from demix.separator import Separator
 from demix.spectral import STFT
@@ -40,5 +40,5 @@ def validate(
                 on_progress((done + share) / len(tracks))
 
         estimates = separator.separate(mixture, on_progress=report)
-        scores.append(np.nanmean(sdr(stems, np.stack([estimates[stem] for stem in STEMS]))))
-    return float(np.mean(scores))
+        scores.append(mean_of_defined(sdr(stems, np.stack([estimates[stem] for stem in STEMS]))))
+    return float(mean_of_defined(np.array(scores)))
