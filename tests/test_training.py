@@ -76,7 +76,7 @@ def test_run_folder_holds_what_rebuilds_the_net(
     end = train(settings, tmp_path / "run", tracks=tracks)
     record = json.loads((tmp_path / "run" / RUN_FILE).read_text())
     assert record["seed"] == 0
-    assert record["tracks"] == {"train": ["song-train"], "valid": ["song-valid"]}
+    assert record["tracks"] == {"train": {"song-train": 88_200}, "valid": {"song-valid": 88_200}}
     assert record["machine"]["torch"] == torch.__version__
     run = load_run(tmp_path / "run", device="cpu")
     assert run.config == settings
@@ -170,7 +170,7 @@ def test_existing_run_is_not_overwritten_and_other_settings_are_named(
     with pytest.raises(DemixError, match="holds a run already"):
         train(load_config(None, nano_settings()), tmp_path / "run", tracks=tracks)
     other = load_config(None, nano_settings("unet", "training.learning_rate=0.5"))
-    with pytest.raises(DemixError, match=r"training.learning_rate = 0.002, not 0.5"):
+    with pytest.raises(DemixError, match=r"training.learning_rate = 0.003, not 0.5"):
         train(other, tmp_path / "run", tracks=tracks, resume=True)
     strange = tmp_path / "strange"
     strange.mkdir()

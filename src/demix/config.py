@@ -115,7 +115,7 @@ class Training:
     """
 
     steps: int = 400
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.01
     warmup_steps: int = 40
     clip_norm: float = 1.0

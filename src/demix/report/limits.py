@@ -55,7 +55,7 @@ def _learned(results: Results, net: System) -> Point:
         f"{decibels(abs(gain), digits=1)} dB {'above' if gain >= 0 else 'below'} {names[name]}"
         for name, gain in gains.items()
     ]
-    learned = all(gain > 0 for gain in gains.values())
+    learned = bool(gains) and all(gain > 0 for gain in gains.values())
     lead = "has learned to separate" if learned else "does not beat every rule that learns nothing"
     return Point(f"The {net.label} {lead}.", f"It is {join(texts)}." if texts else "")
 

@@ -84,6 +84,12 @@ class Results:
         return tuple(self.facts["dataset"]["test"])
 
     @property
+    def song_kind(self) -> str:
+        """What the scored songs are to the nets: `test song`, or `training song`, `validation song`."""
+        kinds = {"train": "training song", "valid": "validation song"}
+        return kinds.get(str(self.facts.get("split", "test")), "test song")
+
+    @property
     def test_seconds(self) -> float:
         """Length of these songs together."""
         return 60.0 * float(self.facts["dataset"]["test_minutes"])
@@ -114,4 +120,5 @@ def excludes_zero(difference: Difference) -> bool:
 
 def resampled(difference: Difference) -> str:
     """Say what the bootstrap drew: `9 blocks of 10 s or more`, `50 songs`."""
-    return f"{difference.units} {difference.unit}" + (f" of {BLOCK_SECONDS} s" if difference.unit == "blocks" else "")
+    unit = difference.unit.removesuffix("s") if difference.units == 1 else difference.unit
+    return f"{difference.units} {unit}" + (f" of {BLOCK_SECONDS} s" if difference.unit == "blocks" else "")

@@ -43,7 +43,7 @@ def score_table(results: Results, metric: str) -> Table:
         )
         for system in results.systems
     ]
-    songs = count(len(results.test_songs), "test song")
+    songs = count(len(results.test_songs), results.song_kind)
     return Table(f"{metric} on {songs}", ("system", *results.stems, "mean"), tuple(rows), note)
 
 

@@ -49,7 +49,7 @@ def doubt(results: Results) -> str | None:
 
 def headline(results: Results) -> str:
     """Say the finding in one sentence, with what it is about."""
-    songs, nets = count(len(results.test_songs), "test song"), results.nets
+    songs, nets = count(len(results.test_songs), results.song_kind), results.nets
     if not nets:
         return f"Baselines on {songs}: no net was scored"
     seconds = max(net.number("training_seconds") or 0.0 for net in nets)
