@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import soundfile
 
 from demix.config import STEMS
 
+NANO = ("model.options.num_bins=64", "data.segment_seconds=0.5", "data.batch_size=1")  # for both nets
 Settings = Callable[..., list[str]]
 Make = Callable[..., Path]
 
@@ -202,7 +204,20 @@ def test_bad_song_is_named_and_no_run_is_left(
     assert_refused(done, "bad")
     assert not (tmp_path / "checkpoints").exists()
     assert demix(tmp_path, "data", "prepare", "set").returncode == 2
-    assert (tmp_path / "data" / "processed" / "set" / "index.npy").is_file()
+    assert list(np.load(tmp_path / "data" / "processed" / "set" / "index.npy")["name"]) == ["good-train", "good-valid"]
+
+
+def test_set_that_moved_a_song_is_not_compared_again(tmp_path: Path, songs_folder: Path) -> None:
+    """A song that a net was trained on cannot become a test song unnoticed."""
+    root = shutil.copytree(songs_folder, tmp_path / "set")
+    arguments = ["compare", "--data", "set", "--name", "moved", *options(NANO), "--set", "training.steps=2"]
+    done = demix(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    (root / "test" / "song-test").rename(root / "train" / "song-test")
+    (root / "train" / "song-train").rename(root / "test" / "song-train")
+    assert_refused(demix(tmp_path, *arguments), "was begun on other songs")
+    done = demix(tmp_path, "evaluate", "checkpoints/moved-unet", "--data", "set")
+    assert_refused(done, "song-train", "was trained with it")
 
 
 def test_help_is_quick_to_load_and_says_how_to_run_the_real_thing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Scoring runs on songs: the results folder, and that its numbers are those of the definitions."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,3 +134,35 @@ def test_other_weights_or_songs_are_noticed(run: Path, songs_folder: Path, tmp_p
     other.mkdir()
     (other / "best.safetensors").write_bytes(b"other")
     assert fingerprint_inputs([other], tracks) != first
+
+
+def test_other_files_are_not_replaced_by_results(run: Path, songs_folder: Path, tmp_path: Path) -> None:
+    thesis = tmp_path / "src" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("years of work")
+    tracks = [track for track in open_dataset(songs_folder) if track.split == "test"]
+    with pytest.raises(DemixError, match="found other files"):
+        evaluate([run], tracks, tmp_path / "src", dataset="songs", licence="CC0")
+    with pytest.raises(DemixError, match="cannot be made"):
+        evaluate([run], tracks, thesis / "x", dataset="songs", licence="CC0")
+    assert thesis.read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["mixture", "truth"])
+def test_run_that_is_called_like_another_system_is_refused(
+    name: str, run: Path, songs_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / name)
+    tracks = [track for track in open_dataset(songs_folder) if track.split == "test"]
+    with pytest.raises(DemixError, match=f"the name {name} is taken"):
+        evaluate([tmp_path / name], tracks, tmp_path / "out", dataset="songs", licence="CC0")
+    with pytest.raises(DemixError, match="is taken"):
+        evaluate([run, run], tracks, tmp_path / "out", dataset="songs", licence="CC0")
+
+
+def test_songs_that_were_trained_on_are_not_scored_as_test_songs(run: Path, songs_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DemixError, match=r"song-train: .* trained with it"):
+        evaluate([run], open_dataset(songs_folder / "train"), tmp_path / "x", dataset="songs", licence="CC0")
+    learnt = [track for track in open_dataset(songs_folder) if track.split == "train"]
+    out = evaluate([run], learnt, tmp_path / "x", dataset="songs", licence="CC0", device="cpu")
+    assert json.loads((out / "results.json").read_text())["split"] == "train"

@@ -1,11 +1,10 @@
 """Where prepared data sets lie, and how one gets there."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from demix.data import DATASETS, RAW, open_dataset
+from demix.data import DATASETS, RAW, dataset_label, open_dataset
 from demix.data.store import INDEX, PrepareEvent, open_store, prepare
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
@@ -14,11 +13,11 @@ PROCESSED = Path("data/processed")
 
 
 def store_folder(dataset: str) -> Path:
-    """Return where a data set is prepared: under its name, or that of its folder and a hash of its path."""
-    if dataset in DATASETS:
-        return PROCESSED / dataset
-    path = Path(dataset).resolve()
-    return PROCESSED / f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
+    """Return where a data set is prepared: `data/processed/` and its name, or that of its folder.
+
+    Two folders of one name take turns there: `prepare` lists the songs of the one it was called for, no others.
+    """
+    return PROCESSED / dataset_label(dataset)
 
 
 def open_prepared(dataset: str, *, on_event: Callable[[PrepareEvent], None] | None = None) -> list[StoredTrack]:
