@@ -115,9 +115,11 @@ def check_waveform(path: Path, waveform: Audio, rate: int) -> Audio:
         DemixError: for another one, with the line that converts it.
     """
     if rate != SAMPLE_RATE or len(waveform) != 2:
+        remedy = f"convert it: ffmpeg -i '{path.name}' -ar {SAMPLE_RATE} -ac 2 'converted/{path.name}'"
+        if path.suffix == ".mp4":  # five streams, of which that line would keep one
+            remedy = "get the file again"
         raise DemixError(
-            f"{path}: expected {SAMPLE_RATE} Hz with 2 channels, received {rate} Hz with {len(waveform)}; "
-            f"convert it: ffmpeg -i '{path.name}' -ar {SAMPLE_RATE} -ac 2 'converted-{path.name}'"
+            f"{path}: expected {SAMPLE_RATE} Hz with 2 channels, received {rate} Hz with {len(waveform)}; {remedy}"
         )
     return waveform
 

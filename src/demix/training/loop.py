@@ -1,7 +1,8 @@
 """The training loop that every net goes through.
 
 What happens to a net depends on its settings, its seed and the songs alone: step `k` of two runs with one seed
-sees the same batch, and a run that was killed ends with the same weights as one that was not (on one machine).
+sees the same batch, and a run that was killed ends with the same weights as one that was not (on one machine;
+tested on a CPU).
 """
 
 import copy
@@ -86,11 +87,13 @@ def train(
     valid = [track for track in tracks if track.split == "valid"]
     if not valid:
         raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
+    shortest = segment_samples(settings.data)
     train_tracks = [track for track in tracks if track.split == "train"]
-    pool = open_pool(train_tracks, segment_samples=segment_samples(settings.data))
+    pool = open_pool(train_tracks, segment_samples=shortest)
+    used = [*valid, *(track for track in train_tracks if track.samples >= shortest)]
     if all(min(track.silent_share) >= 1 for track in valid):
         raise DemixError(f"{settings.data.dataset}: expected a validation song that sounds, received silence; add one")
-    there = open_run(folder, settings, tracks=tracks, resume=resume)
+    there = open_run(folder, settings, tracks=used, resume=resume)
 
     torch.manual_seed(options.seed)
     net = build_net(settings).to(device)
@@ -100,7 +103,7 @@ def train(
     progress = Progress()
     if not there:
         parameters = sum(value.numel() for value in net.parameters())
-        write_run(folder, settings, tracks=tracks, parameters=parameters, device=str(device))
+        write_run(folder, settings, tracks=used, parameters=parameters, device=str(device))
     elif (folder / LAST_FILE).is_file():
         progress = load_checkpoint(folder / LAST_FILE, net=net, ema=ema, optimiser=optimiser)
         history.resume(progress.step)
