@@ -157,9 +157,11 @@ def compare(
     )
     chosen = _plain_name(name or default)
     if configs:
+        # With another --name the same configs are trained anew; configs named after the comparison keep their names.
+        stems = [path.stem if not name or path.stem.startswith(name) else f"{name}-{path.stem}" for path in configs]
         runs = [
-            PlannedRun(checkpoints / (f"{name}-{path.stem}" if name else path.stem), load_config(path, changes))
-            for path in configs
+            PlannedRun(checkpoints / stem, load_config(path, changes))
+            for stem, path in zip(stems, configs, strict=True)
         ]
     else:
         runs = plan_runs(chosen, checkpoints=checkpoints, load=lambda more: load_config(None, more), settings=changes)

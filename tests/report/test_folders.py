@@ -37,7 +37,7 @@ def test_fewer_nets_make_a_smaller_page(copied: Path, kept: str) -> None:
     page = report.build(copied).read_text(encoding="utf-8")
     assert 'id="difference"' not in page
     assert ("no net was scored" in page) == (kept == "none")
-    assert len(report.summary(copied).tables) == (4 if kept == "unet" else 3)
+    assert len(report.summary(copied).tables) == (3 if kept == "unet" else 2)
 
 
 def spoil_json(folder: Path) -> None:
