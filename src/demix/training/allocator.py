@@ -1,7 +1,7 @@
 """Keep freed memory in the process: training on a CPU otherwise spends half its time in page faults.
 
 glibc hands every block over 128 KiB back to the system when it is freed and asks for it anew at the next step,
-page by page. Telling it to keep the memory makes a training step about twice as fast on two cores
+page by page. Telling it to keep the memory makes a training step 1.4 to 2 times as fast on two cores
 (`benchmarks/README.md`).
 """
 
