@@ -23,10 +23,10 @@ from demix.data import open_dataset
 from demix.data.store import open_store, prepare
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
-from demix.runtime import BEST_FILE, RUN_FILE, load_run
+from demix.runtime import BEST_FILE, HISTORY_FILE, RUN_FILE, load_run
 from demix.training import loop
 from demix.training.checkpoint import LAST_FILE
-from demix.training.history import COLUMNS, HISTORY_FILE
+from demix.training.history import COLUMNS
 from demix.training.loop import TrainEvent, learning_rate, train
 
 Settings = Callable[..., list[str]]

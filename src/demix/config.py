@@ -9,8 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from demix.errors import DemixError
 
@@ -223,7 +222,7 @@ def _build_section(kind: type, name: str, values: Any, where: str) -> Any:
 
 def _check_value(key: str, value: Any, kind: Any, where: str) -> None:
     plain = get_origin(kind) or kind
-    allowed = (int, float) if plain is float else get_args(kind) if isinstance(kind, UnionType) else plain
+    allowed = (int, float) if plain is float else plain
     if not isinstance(value, allowed) or (isinstance(value, bool) and plain is not bool):
         raise DemixError(f"{where}: {key}: expected {plain.__name__}, received {value!r}")
     if key in _CHOICES and value not in _CHOICES[key]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RUN_FILE = "run.json"
 BEST_FILE = "best.safetensors"
+HISTORY_FILE = "history.csv"
 
 
 @dataclass(frozen=True)

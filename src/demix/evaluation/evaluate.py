@@ -24,7 +24,7 @@ from demix.evaluation.cost import count_flops, count_parameters
 from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scores, write_seconds
 from demix.files import atomic
 from demix.models import MODEL_LABELS
-from demix.runtime import BEST_FILE, Run, TorchMasker, load_run, pick_device
+from demix.runtime import BEST_FILE, HISTORY_FILE, Run, TorchMasker, load_run, pick_device
 from demix.separator import Separator
 from demix.spectral import STFT
 
@@ -245,7 +245,7 @@ def _describe_songs(
 
 def _training_seconds(run: Run) -> float:
     """Return the seconds trained, from the last row of the run's history; 0 without one."""
-    path = run.folder / "history.csv"
+    path = run.folder / HISTORY_FILE
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     try:
         return float(lines[-1].split(",")[1]) if len(lines) > 1 else 0.0
@@ -256,7 +256,7 @@ def _training_seconds(run: Run) -> float:
 
 
 def _copy_history(run: Run, folder: Path) -> None:
-    path = run.folder / "history.csv"
+    path = run.folder / HISTORY_FILE
     if path.is_file():
         with atomic(folder / f"history-{run.name}.csv") as file:
             file.write(path.read_bytes())

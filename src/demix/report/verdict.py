@@ -88,7 +88,7 @@ def lede(results: Results) -> str:
 
 
 def difference_in_words(results: Results, difference: Difference) -> str:
-    """Write `ViT − U-Net: −0.69 dB, 95 % interval −0.95 to −0.42 (resampled: 18 blocks of 5 s)`."""
+    """Write `ViT − U-Net: −0.69 dB, 95 % interval −0.95 to −0.42 (resampled: 9 blocks of 10 s)`."""
     first, second = results.nets[:2]
     return (
         f"Paired difference {second.label} − {first.label}: {decibels(difference.difference_db, signed=True)} dB, 95 % "

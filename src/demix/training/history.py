@@ -7,7 +7,6 @@ from pathlib import Path
 from demix.errors import DemixError
 from demix.files import atomic
 
-HISTORY_FILE = "history.csv"
 COLUMNS = ("step", "seconds", "loss", "learning_rate", "valid_sdr")
 
 

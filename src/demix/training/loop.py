@@ -21,11 +21,11 @@ from demix.data.stored import StoredTrack
 from demix.errors import DemixError
 from demix.models import apply_mask_function, build_net
 from demix.models.stft import stft
-from demix.runtime import BEST_FILE, pick_device
+from demix.runtime import BEST_FILE, HISTORY_FILE, pick_device
 from demix.spectral import check_stft
 from demix.training.allocator import keep_freed_memory
 from demix.training.checkpoint import LAST_FILE, Progress, load_checkpoint, save_checkpoint, save_weights
-from demix.training.history import HISTORY_FILE, History, Row
+from demix.training.history import History, Row
 from demix.training.losses import separation_loss
 from demix.training.run import open_run, write_run
 from demix.training.validation import validate
