@@ -123,7 +123,7 @@ def songs(tmp_path: Path, song_excerpt: Audio, make_folder_song: Make) -> Path:
 # ---- training ----
 
 NANO = (
-    "model.options.num_bins=128",
+    "model.options.bands=128",
     "model.options.head_maps=2",
     "model.options.head_width=4",
     "data.segment_seconds=0.5",

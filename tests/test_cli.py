@@ -15,7 +15,7 @@ import soundfile
 
 from demix.config import STEMS
 
-NANO = ("model.options.num_bins=64", "data.segment_seconds=0.5", "data.batch_size=1")  # for both nets
+NANO = ("model.options.bands=64", "data.segment_seconds=0.5", "data.batch_size=1")  # for both nets
 Settings = Callable[..., list[str]]
 Make = Callable[..., Path]
 

@@ -10,8 +10,8 @@ from demix.training.losses import separation_loss
 
 
 def run(stems: torch.Tensor, masks: torch.Tensor, loss: Loss, channel: int = 0) -> torch.Tensor:
-    spectra = stft(stems, n_fft=4096, hop_length=1024)
-    return separation_loss(masks, spectra, stems, loss=loss, spectral=Spectral(), channel=channel)
+    spectra = stft(stems, n_fft=4096, hop_length=1024)[:, :, channel]
+    return separation_loss(masks[:, :, channel], spectra, stems[:, :, channel], loss=loss, spectral=Spectral())
 
 
 def masks_like(stems: torch.Tensor, value: float) -> torch.Tensor:

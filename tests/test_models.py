@@ -10,6 +10,8 @@ from demix.config import Config, load_config
 from demix.errors import DemixError
 from demix.evaluation.cost import count_flops, count_parameters
 from demix.models import MODELS, apply_mask_function, build_net
+from demix.models.bands import band_edges
+from demix.models.masknet import Features
 from demix.models.presets import PRESETS
 from demix.models.vit import ViT, rotary_angles, rotate
 
@@ -83,7 +85,7 @@ def test_presets_grow_and_cover_every_net() -> None:
 
 
 def test_flops_of_the_vit_include_attention() -> None:
-    settings = load_config(None, [*SMALL_VIT, "model.options.patch_size=[16, 4]", "model.options.num_bins=64"])
+    settings = load_config(None, [*SMALL_VIT, "model.options.patch_size=[16, 4]", "model.options.bands=64"])
     net = build_net(settings)
     assert isinstance(net, ViT)
     tokens, dim, depth = (64 // 16) * (128 // 4), 16, 2
@@ -91,7 +93,8 @@ def test_flops_of_the_vit_include_attention() -> None:
     patches = 2 * tokens * dim * net.features.count * 16 * 4
     unfold = 2 * tokens * dim * 8 * 16 * 4
     head = 2 * 64 * 128 * ((8 + net.features.count) * 9 * 16 + 16 * 8)
-    assert count_flops(net, settings) * 2.95 == pytest.approx(blocks + patches + unfold + head, rel=1e-6)
+    pool = 2 * 64 * 2049 * 4 * 128
+    assert count_flops(net, settings) * 2.95 == pytest.approx(blocks + patches + unfold + head + pool, rel=1e-6)
     assert net.training
 
 
@@ -106,8 +109,8 @@ def test_vit_hears_the_far_end_and_a_window_does_not() -> None:
             options.append(f"model.options.window_frames={window}")
         net = build_net(load_config(None, options)).eval()
         with torch.no_grad():
-            # Two blocks of +-8 frames reach 16 frames and a patch, the head one more.
-            difference = (net(mixture) - net(changed))[..., :32].abs().max()
+            # Two blocks of +-8 frames reach 16 frames and a patch, the contrast maps 8 frames, the head one more.
+            difference = (net(mixture) - net(changed))[..., :24].abs().max()
         assert (difference > 1e-6) == hears
 
 
@@ -141,18 +144,50 @@ def test_without_rotary_positions_shuffled_columns_give_shuffled_masks() -> None
         net = build_net(load_config(None, [*options, f"model.options.rotary={rotary}"])).eval()
         assert isinstance(net, ViT)
         net.head.mix.weight.data[..., [0, 2]] = 0  # the head's convolution looks at the frames beside
+        net.head.mix.weight.data[:, -2:] = 0  # and so does the contrast in time
+        net.patch_embed.weight.data[:, -2:] = 0
         mixture = spectrum(12)
         with torch.no_grad():
             difference = (net(mixture)[..., order] - net(mixture[..., order, :])).abs().max()
         assert (difference < 1e-4) == same
 
 
-def test_masks_above_the_bandwidth_are_held_at_one_value() -> None:
-    net = build_net(load_config(None, ["model.options.num_bins=512"])).eval()
+def test_bands_divide_the_bins_and_are_narrow_where_the_energy_is() -> None:
+    for bands, bins in ((1, 1), (64, 65), (192, 2049), (384, 2049), (2049, 2049)):
+        edges = np.array(band_edges(bands, bins))
+        assert (len(edges), edges[0], edges[-1]) == (bands + 1, 0, bins)
+        assert np.diff(edges).min() >= 1
+    widths = np.diff(band_edges(192, 2049))
+    assert widths[:5].max() <= 2
+    assert widths[-5:].min() >= 30
+
+
+def test_bins_of_a_band_share_their_mask_and_bands_differ() -> None:
+    torch.manual_seed(0)
+    net = build_net(Config()).eval()
     with torch.no_grad():
         logits = net(spectrum(8))
-    assert (logits[..., 512:, :] == logits[..., 512:513, :]).all()
-    assert logits[..., :512, :].std(dim=-2).min() > 0
+    edges = band_edges(192, 2049)
+    for low, high in pairwise(edges):
+        assert (logits[..., low:high, :] == logits[..., low : low + 1, :]).all()
+    assert logits[..., edges[:-1], :].diff(dim=-2).abs().amax(dim=(0, 1, 2, 4)).min() > 0
+
+
+def test_features_are_log_magnitudes_and_contrasts_tell_clicks_from_tones() -> None:
+    features = Features(channels=2, bins=2049, bands=192, phase=False)
+    tone, click = torch.zeros(1, 2, 2049, 64, 2), torch.zeros(1, 2, 2049, 64, 2)
+    tone[:, :, 20, :, 0] = 10
+    click[:, :, :, 30, 0] = 10
+    row = next(row for row, high in enumerate(band_edges(192, 2049)[1:]) if high > 20)
+    with torch.no_grad():
+        of_tone, of_click = features(tone)[0], features(click)[0]
+    low, high = band_edges(192, 2049)[row : row + 2]
+    for channel in (0, 1, 2):  # left, right, mid; nothing at the side
+        assert of_tone[channel, row, 30].item() == pytest.approx(0.25 * np.log(100 / (high - low) + 1e-4), rel=1e-4)
+    assert of_tone[3, row, 30].item() == pytest.approx(0.25 * np.log(1e-4), rel=1e-4)
+    in_time, in_frequency = -2, -1
+    assert of_tone[in_time, row].abs().max() < 1e-4 < 3 < of_tone[in_frequency, row].min()
+    assert of_click[in_frequency, :, 30].abs().max() < 1e-4 < 3 < of_click[in_time, :, 30].min()
 
 
 @pytest.mark.parametrize(
@@ -168,9 +203,9 @@ def test_masks_above_the_bandwidth_are_held_at_one_value() -> None:
         ["model.options.widths=[]"],
         ["model.options.widths=[0, 4]"],
         ["model.options.kernel_size=4"],
-        ["model.options.num_bins=0"],
-        ["model.options.num_bins=5000"],
-        ['model.options.num_bins="many"'],
+        ["model.options.bands=0"],
+        ["model.options.bands=5000"],
+        ['model.options.bands="many"'],
     ],
 )
 def test_impossible_net_is_one_sentence(options: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Batches: the same for the same seed and step, remixed, augmented, and made of the songs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from demix.errors import DemixError
 
 RATE = 44_100
 DATA = Data(segment_seconds=0.5, batch_size=16)
-PLAIN = Augment(remix=0, level=False, gain_db=0, swap=0, polarity=0)
+PLAIN = Augment(remix=0, level=False, rest=0, transpose={}, gain_db=0, swap=0, polarity=0)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_without_augmentation_a_segment_is_a_piece_of_one_song(pool: Pool, store
 
 
 def test_remixing_mixes_songs_and_draws_a_stem_only_where_it_sounds(pool: Pool) -> None:
-    settings = Augment(remix=1, level=False, gain_db=0, swap=0, polarity=0)
+    settings = replace(PLAIN, remix=1)
     batch = np.concatenate([draw_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(4)])
     peaks = np.abs(batch).max(axis=(2, 3))
     reference = [np.abs(song.astype(np.float64)).max(axis=(1, 2)) for song in pool.audio]
@@ -87,6 +88,40 @@ def test_remixing_mixes_songs_and_draws_a_stem_only_where_it_sounds(pool: Pool) 
     # Where the bass is the loud song's and yet the vocals are not, the mix is new.
     quiet = peaks[:, 0] < 0.5 * reference[0][0] * pool.scale[0]
     assert (quiet & (peaks[:, 2] > 0)).any()
+
+
+def test_stems_of_remixed_segments_rest_in_the_share_asked_for(pool: Pool) -> None:
+    shares = {}
+    for remix, rest in ((1, 0.5), (1, 0), (0, 1)):
+        settings = replace(PLAIN, remix=remix, rest=rest)
+        batch = np.concatenate([draw_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(8)])
+        shares[remix, rest] = (np.abs(batch[:, 0]).max(axis=(1, 2)) == 0).mean()  # all three songs have vocals
+    assert 0.4 < shares[1, 0.5] < 0.6
+    assert shares[1, 0] == shares[0, 1] == 0
+
+
+@pytest.mark.parametrize("semitones", [-12, -5, 0, 7, 24])
+def test_transposition_moves_every_frequency_and_keeps_the_level(tmp_path: Path, semitones: int) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(5 * RATE) / RATE)
+    stems = np.zeros((len(STEMS), 2, len(tone)), np.float32)
+    stems[2] = tone
+    prepare([Track(name="tone", split="train", read=lambda: (stems, None), paths=())], tmp_path)
+    tones = open_pool(open_store(tmp_path), segment_samples=segment_samples(DATA))
+    settings = replace(PLAIN, remix=1, transpose={"bass": [semitones, semitones]})
+    batch = draw_batch(tones, data=DATA, settings=settings, seed=0, step=0)
+    for segment in batch[:4, 2, 0]:
+        spectrum = np.abs(np.fft.rfft(segment * np.hanning(len(segment))))
+        assert spectrum.argmax() * RATE / len(segment) == pytest.approx(440 * 2 ** (semitones / 12), abs=2.5)
+        assert np.sqrt((segment**2).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.01)
+    assert not batch[:, [0, 1, 3]].any()
+
+
+def test_a_song_too_short_to_be_played_that_fast_is_played_as_fast_as_it_lasts(pool: Pool) -> None:
+    settings = replace(PLAIN, remix=1, transpose={stem: [36, 36] for stem in STEMS})
+    data = Data(segment_seconds=5, batch_size=2)  # the songs last 6 s
+    batch = draw_batch(pool, data=data, settings=settings, seed=0, step=0)
+    assert batch.shape[-1] == 5 * RATE
+    assert np.isfinite(batch).all()
 
 
 def test_level_brings_songs_to_one_level_before_remixing(pool: Pool, stored: list[StoredTrack]) -> None:

@@ -86,6 +86,14 @@ def test_the_index_lists_the_songs_of_the_last_call(tmp_path: Path, songs: Path)
     assert [track.name for track in open_store(tmp_path / "store")] == ["c"]
 
 
+def test_a_set_that_is_there_is_not_written_again(tmp_path: Path, songs: Path) -> None:
+    """Two trainings may start on one set at a time."""
+    prepare(folder.tracks(songs), tmp_path / "store")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").iterdir()}
+    prepare(folder.tracks(songs), tmp_path / "store")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").iterdir()} == before
+
+
 def test_a_broken_song_is_named_and_the_rest_goes_on(tmp_path: Path, songs: Path) -> None:
     (songs / "train" / "a" / "bass.wav").write_bytes(b"")
     events: list[PrepareEvent] = []

@@ -16,6 +16,7 @@ from demix.errors import DemixError
 STEMS = ("vocals", "drums", "bass", "other")  # always in this order
 SAMPLE_RATE = 44_100  # Hz; the only rate that data sets and nets know
 CHANNELS = 2
+MAX_TRANSPOSE = 36  # semitones that training may move a stem up or down
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,21 @@ class Augment:
     Args:
         remix: share of segments whose stems come from different songs and moments (Uhlich et al. 2017).
         level: bring every song's stems to one level before remixing, so that no song's balance decides who is heard.
+        rest: share of a remixed segment's stems that are left out, because in real songs stems rest.
+        transpose: lowest and highest transposition of a remixed stem in semitones, by resampling; a stem that is not
+            named keeps its pitch.
         gain_db: each stem is scaled by a gain drawn evenly from -gain_db to +gain_db.
         swap: share of stems whose left and right are exchanged.
         polarity: share of stems whose sign is changed.
     """
 
-    remix: float = 0.25
+    remix: float = 0.75
     level: bool = True
+    rest: float = 0.1
+    # The songs that ship have basses below 60 Hz only; a bass guitar's notes reach two octaves higher.
+    transpose: dict[str, Any] = field(
+        default_factory=lambda: {"vocals": [-5, 5], "drums": [-7, 7], "bass": [-5, 24], "other": [-7, 7]}
+    )
     gain_db: float = 6.0
     swap: float = 0.5
     polarity: float = 0.5
@@ -113,7 +122,7 @@ class Training:
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
 
-    steps: int = 400
+    steps: int = 700
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     warmup_steps: int = 40
@@ -141,6 +150,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "data.segment_seconds": (0.1, 600),
     "data.batch_size": (1, 65_536),
     "augment.remix": (0, 1),
+    "augment.rest": (0, 1),
     "augment.gain_db": (0, 60),
     "augment.swap": (0, 1),
     "augment.polarity": (0, 1),
@@ -198,6 +208,8 @@ def from_dict(values: Mapping[str, Any], *, where: str) -> Config:
     config = Config(
         **{name: _build_section(kind, name, values.get(name, {}), where) for name, kind in sections.items()}
     )
+    for stem, span in config.augment.transpose.items():
+        _check_transposition(stem, span, where)
     if config.loss.waveform + config.loss.spectrum == 0:
         raise DemixError(f"{where}: loss.waveform and loss.spectrum are both 0; nothing could be learnt")
     return config
@@ -230,6 +242,18 @@ def _check_value(key: str, value: Any, kind: Any, where: str) -> None:
     low, high = _RANGES.get(key, (-float("inf"), float("inf")))
     if isinstance(value, int | float) and not low <= value <= high:
         raise DemixError(f"{where}: {key}: expected {low:g} to {high:g}, received {value:g}")
+
+
+def _check_transposition(stem: str, span: Any, where: str) -> None:
+    key = f"augment.transpose.{stem}"
+    if stem not in STEMS:
+        raise DemixError(f"{where}: unknown key {key}; expected one of {', '.join(STEMS)}")
+    numbers = isinstance(span, list | tuple) and all(type(value) in (int, float) for value in span)
+    if not numbers or len(span) != 2 or not -MAX_TRANSPOSE <= span[0] <= span[1] <= MAX_TRANSPOSE:
+        raise DemixError(
+            f"{where}: {key}: expected the lowest and highest semitones from -{MAX_TRANSPOSE} to {MAX_TRANSPOSE}, "
+            f"received {span!r}; for example [-5, 5]"
+        )
 
 
 def _parse_value(text: str) -> Any:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.nn import functional
 
 from demix import config
 from demix.config import STEMS
@@ -91,21 +93,39 @@ def segment_samples(data: config.Data) -> int:
 
 
 def _draw_segment(pool: Pool, samples: int, settings: config.Augment, rng: np.random.Generator) -> Audio:
-    """Draw one segment: as it was mixed, or every stem from its own song and moment."""
+    """Draw one segment: as it was mixed, or every stem from its own song and moment, and perhaps transposed."""
     count = len(STEMS)
     remix = rng.random() < settings.remix
     song, place = int(rng.choice(len(pool.audio), p=pool.chance)), rng.random()
     songs, places = [song] * count, [place] * count
+    resting, heights = np.zeros(count, bool), np.zeros(count)
     if remix:
         songs = [_draw_song(pool, stem, rng) for stem in range(count)]
         places = rng.random(count).tolist()
-    stems = np.empty((count, config.CHANNELS, samples), dtype=np.float32)
-    for stem, (song, place) in enumerate(zip(songs, places, strict=True)):
-        start = int(place * (pool.audio[song].shape[-1] - samples + 1))
+        resting = rng.random(count) < settings.rest
+        spans = [settings.transpose.get(stem, (0, 0)) for stem in STEMS]
+        heights = rng.uniform(*np.array(spans, dtype=float).T)
+    stems = np.zeros((count, config.CHANNELS, samples), dtype=np.float32)
+    for stem in np.flatnonzero(~resting):
+        song = songs[stem]
         factor = pool.level[song, stem] if remix and settings.level else 1.0
-        stems[stem] = pool.audio[song][stem, :, start : start + samples]
+        whole = pool.audio[song][stem]
+        length = min(round(samples * 2 ** (heights[stem] / 12)), whole.shape[-1])
+        start = int(places[stem] * (whole.shape[-1] - length + 1))
+        stems[stem] = _stretch(whole[:, start : start + length], samples)
         stems[stem] *= pool.scale[song] * factor
     return augment(stems, settings, rng=rng)
+
+
+def _stretch(waveform: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int16] | Audio:
+    """Play a waveform faster or slower so that it lasts `samples`, which transposes it.
+
+    Straight lines between samples are coarse above some kHz; for training data that does not matter, and it is quick.
+    """
+    if waveform.shape[-1] == samples:
+        return waveform
+    piece = torch.from_numpy(waveform.astype(np.float32))[None]
+    return functional.interpolate(piece, size=samples, mode="linear")[0].numpy()
 
 
 def _draw_song(pool: Pool, stem: int, rng: np.random.Generator) -> int:

@@ -9,6 +9,7 @@ Layout of a store (`stored.py` knows one song):
 Kill it at any moment and run it again: what has a current row is kept, the rest is decoded again.
 """
 
+import io
 import os
 import threading
 from collections import Counter
@@ -117,8 +118,7 @@ def prepare(
             rows[name] = outcome
             tell(name, "prepared")
     if rows:
-        with atomic(folder / INDEX) as file:
-            np.save(file, np.concatenate([rows[track.name] for track in tracks if track.name in rows]))
+        _write_index(folder / INDEX, np.concatenate([rows[track.name] for track in tracks if track.name in rows]))
     prepared = tuple(name for name in rows if name not in skipped)
     return PrepareResult(folder, prepared, skipped, failed)
 
@@ -145,6 +145,16 @@ def open_store(folder: Path) -> list[StoredTrack]:
     for track in tracks:
         track.audio()
     return tracks
+
+
+def _write_index(path: Path, rows: Row) -> None:
+    """Write the index unless it is there as it should be: runs that open one set at a time leave each other alone."""
+    content = io.BytesIO()
+    np.save(content, rows)
+    if path.is_file() and path.read_bytes() == content.getvalue():
+        return
+    with atomic(path) as file:
+        file.write(content.getbuffer())
 
 
 def _remove_index(folder: Path) -> None:

@@ -1,62 +1,77 @@
-"""What both nets share: from a mixture spectrum to features, and from features to mask logits at full resolution.
+"""What both nets share: from a mixture spectrum to features, and from features to mask logits for every bin.
 
 The U-Net and the ViT differ only in the trunk between `Features` and `Head`, so that the comparison is one of trunks.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-HIGHEST_BINS = 32  # above the trunk's bandwidth the mask is held at its mean over these highest bins
+from demix.models.bands import band_edges
+
+CONTRAST_FRAMES = 17  # 0.4 s and 17 bands: how far around a point its level is compared
+CONTRAST_BANDS = 17
 
 
 class Features(nn.Module):
-    """Log magnitude, and on request phase, of the lowest bins of a spectrum.
+    """Log magnitudes of a spectrum in bands, what stands out in time and in frequency, and on request phase.
 
-    The magnitude of every channel and of the mid and side signals, `log(|X| + floor)`, passes a learned gain and
-    offset per bin (as Open-Unmix's input scaling, Stoeter et al. 2019): music falls off by some 60 dB from 100 Hz
-    to 10 kHz.
+    The magnitude of every channel and of the mid and side signals, the root of the mean power in each band, passes
+    `log(. + floor)` and a learned gain and offset per band (as Open-Unmix's input scaling, Stoeter et al. 2019): music
+    falls off by some 60 dB from 100 Hz to 10 kHz. Two more maps say how far the channels' mean lies above its
+    surroundings in time, where percussive sounds stand out, and in frequency, where harmonic sounds do: the cue of
+    harmonic-percussive separation (Fitzgerald 2010), with means for medians.
 
     Args:
         channels: audio channels.
-        num_bins: how many bins, from 0 Hz up, the trunk sees.
+        bins: bins of the whole spectrum.
+        bands: rows of the maps; see `demix.models.bands`.
         phase: add the complex spectrum, compressed to the power 0.3, as two maps per channel.
     """
 
-    def __init__(self, *, channels: int, num_bins: int, phase: bool) -> None:
+    pool: Tensor
+
+    def __init__(self, *, channels: int, bins: int, bands: int, phase: bool) -> None:
         super().__init__()
-        self.channels, self.num_bins, self.phase = channels, num_bins, phase
+        self.channels, self.phase = channels, phase
         self.pairs = channels == 2
-        self.count = channels * (2 if self.pairs else 1) + (2 * channels if phase else 0)
-        self.gain = nn.Parameter(torch.full((num_bins, 1), 0.5))
-        self.offset = nn.Parameter(torch.zeros(num_bins, 1))
+        self.count = channels * (2 if self.pairs else 1) + 2 + (2 * channels if phase else 0)
+        edges = band_edges(bands, bins)
+        pool = torch.zeros(bands, bins)
+        for band, (low, high) in enumerate(pairwise(edges)):
+            pool[band, low:high] = 1 / (high - low)
+        self.register_buffer("pool", pool, persistent=False)
+        self.gain = nn.Parameter(torch.full((bands, 1), 0.5))
+        self.offset = nn.Parameter(torch.zeros(bands, 1))
 
     def forward(
         self, spectrum: Float[Tensor, "batch channels bins frames 2"]
-    ) -> Float[Tensor, "batch maps num_bins frames"]:
+    ) -> Float[Tensor, "batch maps bands frames"]:
         """Return the feature maps."""
-        low = spectrum[:, :, : self.num_bins]
-        signals = low
+        signals = spectrum
         if self.pairs:
-            left, right = low[:, :1], low[:, 1:]
-            signals = torch.cat([low, (left + right) / 2, (left - right) / 2], dim=1)
+            left, right = spectrum[:, :1], spectrum[:, 1:]
+            signals = torch.cat([spectrum, (left + right) / 2, (left - right) / 2], dim=1)
+        power = self.pool @ signals.square().sum(-1)
         # The floor inside the root keeps its gradient finite on digital silence.
-        power = signals.square().sum(-1)
         logarithm = 0.5 * torch.log(power + 1e-4)
-        maps = logarithm * self.gain + self.offset
+        mean = logarithm[:, : self.channels].mean(1, keepdim=True)
+        maps = [logarithm * self.gain + self.offset, *(mean - around for around in _surroundings(mean))]
         if self.phase:
-            compressed = low * (low.square().sum(-1, keepdim=True) + 1e-8) ** -0.35
-            maps = torch.cat([maps, *compressed.unbind(-1)], dim=1)
-        return maps
+            compressed = spectrum * (spectrum.square().sum(-1, keepdim=True) + 1e-8) ** -0.35
+            maps += [self.pool @ part for part in compressed.unbind(-1)]
+        return torch.cat(maps, dim=1)
 
 
 class Head(nn.Module):
-    """Mask logits from the trunk's maps and the input features, both at full resolution.
+    """Mask logits for every bin from the trunk's maps and the input features.
 
-    The features come in once more because a net that sees the mixture only through a coarse trunk blurs its masks.
+    The features come in once more because a net that sees the mixture only through a coarse trunk blurs its masks. All
+    bins of a band get its logits.
 
     Args:
         maps: maps that the trunk gives.
@@ -64,36 +79,49 @@ class Head(nn.Module):
         width: hidden maps.
         stems: number of stems.
         channels: audio channels.
-        bins: bins of the whole spectrum; those above the trunk's bandwidth get the mean of the highest bins in it.
+        bins: bins of the whole spectrum.
+        bands: rows of the maps.
     """
 
-    def __init__(self, *, maps: int, features: int, width: int, stems: int, channels: int, bins: int) -> None:
+    band: Tensor
+
+    def __init__(
+        self, *, maps: int, features: int, width: int, stems: int, channels: int, bins: int, bands: int
+    ) -> None:
         super().__init__()
-        self.stems, self.channels, self.bins = stems, channels, bins
+        self.stems, self.channels = stems, channels
+        widths = torch.tensor(band_edges(bands, bins)).diff()
+        self.register_buffer("band", torch.arange(bands).repeat_interleave(widths, output_size=bins), persistent=False)
         self.mix = nn.Conv2d(maps + features, width, 3, padding=1)
         self.logits = nn.Conv2d(width, stems * channels, 1)
 
     def forward(
         self,
-        maps: Float[Tensor, "batch maps num_bins frames"],
-        features: Float[Tensor, "batch features num_bins frames"],
+        maps: Float[Tensor, "batch maps bands frames"],
+        features: Float[Tensor, "batch features bands frames"],
     ) -> Float[Tensor, "batch stems channels bins frames"]:
         """Return mask logits."""
         hidden = functional.gelu(self.mix(torch.cat([maps, features], dim=1)))
         logits = self.logits(hidden).unflatten(1, (self.stems, self.channels))
-        missing = self.bins - logits.shape[-2]
-        if missing > 0:
-            highest = logits[..., -HIGHEST_BINS:, :].mean(-2, keepdim=True)
-            logits = torch.cat([logits, highest.expand(*logits.shape[:-2], missing, logits.shape[-1])], dim=-2)
-        return logits
+        return logits.index_select(-2, self.band)
 
 
-def check_sizes(*, bins: int, num_bins: int, positive: Sequence[int]) -> None:
-    """Raise ValueError unless every size is a whole number from 1 on and the trunk's bins are among the spectrum's."""
+def _surroundings(
+    maps: Float[Tensor, "batch maps bands frames"],
+) -> tuple[Float[Tensor, "batch maps bands frames"], Float[Tensor, "batch maps bands frames"]]:
+    """Return the means along time and along frequency around every point; beyond the edges nothing is counted."""
+    return tuple(
+        functional.avg_pool2d(maps, size, stride=1, padding=(size[0] // 2, size[1] // 2), count_include_pad=False)
+        for size in ((1, CONTRAST_FRAMES), (CONTRAST_BANDS, 1))
+    )
+
+
+def check_sizes(*, bins: int, bands: int, positive: Sequence[int]) -> None:
+    """Raise ValueError unless every size is a whole number from 1 on and there are at most as many bands as bins."""
     if not all(isinstance(size, int) and size > 0 for size in positive):
         raise ValueError(f"expected whole numbers from 1 on as sizes, received {list(positive)}")
-    if not isinstance(num_bins, int) or not 1 <= num_bins <= bins:
-        raise ValueError(f"num_bins: expected 1 to {bins}, received {num_bins}")
+    if not isinstance(bands, int) or not 1 <= bands <= bins:
+        raise ValueError(f"bands: expected 1 to {bins}, received {bands}")
 
 
 def pad_to_multiple(

@@ -22,11 +22,11 @@ class UNet(nn.Module):
         bins: bins of the whole spectrum.
         stems: number of stems.
         channels: audio channels.
-        num_bins: how many bins, from 0 Hz up, the net sees; above, masks are held.
+        bands: rows that the bins are pooled to; see `demix.models.bands`.
         phase: give the net the phase beside the log magnitude.
         widths: maps at each size, from the first halving down to the bottleneck.
-        kernel_size: size of the encoder's kernels, in bins and frames; odd.
-        head_maps: maps per bin and frame that the decoder ends with.
+        kernel_size: size of the encoder's kernels, in bands and frames; odd.
+        head_maps: maps per band and frame that the decoder ends with.
         head_width: hidden maps of the full-resolution head.
 
     Example:
@@ -40,7 +40,7 @@ class UNet(nn.Module):
         bins: int,
         stems: int,
         channels: int,
-        num_bins: int = 1024,
+        bands: int = 384,
         phase: bool = False,
         widths: tuple[int, ...] = (32, 64, 128, 256, 512),
         kernel_size: int = 5,
@@ -49,11 +49,11 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         widths = tuple(widths)
-        check_sizes(bins=bins, num_bins=num_bins, positive=(*widths, len(widths), kernel_size, head_maps, head_width))
+        check_sizes(bins=bins, bands=bands, positive=(*widths, len(widths), kernel_size, head_maps, head_width))
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size: expected an odd number, received {kernel_size}")
         self.stride = 2 ** len(widths)
-        self.features = Features(channels=channels, num_bins=num_bins, phase=phase)
+        self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase)
         encoder = (self.features.count, *widths)
         self.encoder = nn.ModuleList(Down(*pair, kernel_size) for pair in pairwise(encoder))
         # From the bottom up; every step but the first also gets the encoder's maps of its size.
@@ -63,7 +63,13 @@ class UNet(nn.Module):
             Up(below + skip, after) for (after, below), skip in reversed([*zip(pairwise(decoder), skips, strict=True)])
         )
         self.head = Head(
-            maps=head_maps, features=self.features.count, width=head_width, stems=stems, channels=channels, bins=bins
+            maps=head_maps,
+            features=self.features.count,
+            width=head_width,
+            stems=stems,
+            channels=channels,
+            bins=bins,
+            bands=bands,
         )
 
     def forward(
@@ -71,7 +77,7 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "batch stems channels bins frames"]:
         """Return mask logits for a spectrum of any number of frames."""
         features = self.features(spectrum)
-        num_bins, frames = features.shape[-2:]
+        bands, frames = features.shape[-2:]
         maps = pad_to_multiple(features, self.stride, self.stride)
         skips = []
         for down in self.encoder:
@@ -82,11 +88,11 @@ class UNet(nn.Module):
             maps = up(maps)
             if skips:
                 maps = torch.cat([maps, skips.pop()], dim=1)
-        return self.head(maps[..., :num_bins, :frames], features)
+        return self.head(maps[..., :bands, :frames], features)
 
 
 class Down(nn.Module):
-    """Halve bins and frames: a strided convolution, normalisation, GELU."""
+    """Halve bands and frames: a strided convolution, normalisation, GELU."""
 
     def __init__(self, before: int, after: int, kernel_size: int) -> None:
         super().__init__()
@@ -101,7 +107,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Double bins and frames: a convolution to four times the maps, shuffled into 2x2 pixels, normalisation, GELU."""
+    """Double bands and frames: a convolution to four times the maps, shuffled into 2x2 pixels, normalisation, GELU."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()

@@ -23,14 +23,14 @@ class ViT(nn.Module):
         bins: bins of the whole spectrum.
         stems: number of stems.
         channels: audio channels.
-        num_bins: how many bins, from 0 Hz up, the net sees; above, masks are held.
+        bands: rows that the bins are pooled to; see `demix.models.bands`.
         phase: give the net the phase beside the log magnitude.
-        patch_size: bins and frames of one patch.
+        patch_size: bands and frames of one patch.
         embed_dim: size of a token.
         depth: number of transformer blocks.
         num_heads: attention heads; `embed_dim` must be a multiple of four times their number.
         mlp_ratio: hidden size of the MLP over `embed_dim`.
-        head_maps: maps per bin and frame that a token unfolds to.
+        head_maps: maps per band and frame that a token unfolds to.
         head_width: hidden maps of the full-resolution head.
         rotary: turn queries and keys by their position; without it, attention over time knows no order.
         window_frames: attend at most this many frames back and ahead; None is global attention.
@@ -46,7 +46,7 @@ class ViT(nn.Module):
         bins: int,
         stems: int,
         channels: int,
-        num_bins: int = 1024,
+        bands: int = 384,
         phase: bool = False,
         patch_size: tuple[int, int] = (16, 4),
         embed_dim: int = 256,
@@ -60,26 +60,32 @@ class ViT(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(
-            bins=bins, num_bins=num_bins, positive=(*patch_size, embed_dim, depth, num_heads, head_maps, head_width)
+            bins=bins, bands=bands, positive=(*patch_size, embed_dim, depth, num_heads, head_maps, head_width)
         )
         if window_frames is not None and (not isinstance(window_frames, int) or window_frames < 0):
             raise ValueError(f"window_frames: expected a number of frames from 0 on, received {window_frames!r}")
         if len(patch_size) != 2:
-            raise ValueError(f"patch_size: expected bins and frames, received {patch_size}")
+            raise ValueError(f"patch_size: expected bands and frames, received {patch_size}")
         if embed_dim % (4 * num_heads):
             raise ValueError(f"embed_dim: expected a multiple of 4 * num_heads = {4 * num_heads}, received {embed_dim}")
         self.patch_size = (patch_size[0], patch_size[1])
         self.head_maps, self.rotary, self.window_frames = head_maps, rotary, window_frames
         self.head_dim = embed_dim // num_heads
-        rows = -(-num_bins // patch_size[0])
-        self.features = Features(channels=channels, num_bins=num_bins, phase=phase)
+        rows = -(-bands // patch_size[0])
+        self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase)
         self.patch_embed = nn.Conv2d(self.features.count, embed_dim, self.patch_size, stride=self.patch_size)
         self.row_embed = nn.Parameter(0.02 * torch.randn(embed_dim, rows, 1))
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(embed_dim)
         self.unfold = nn.Linear(embed_dim, head_maps * self.patch_size[0] * self.patch_size[1])
         self.head = Head(
-            maps=head_maps, features=self.features.count, width=head_width, stems=stems, channels=channels, bins=bins
+            maps=head_maps,
+            features=self.features.count,
+            width=head_width,
+            stems=stems,
+            channels=channels,
+            bins=bins,
+            bands=bands,
         )
 
     def forward(
@@ -87,7 +93,7 @@ class ViT(nn.Module):
     ) -> Float[Tensor, "batch stems channels bins frames"]:
         """Return mask logits for a spectrum of any number of frames."""
         features = self.features(spectrum)
-        num_bins, frames = features.shape[-2:]
+        bands, frames = features.shape[-2:]
         grid = self.patch_embed(pad_to_multiple(features, *self.patch_size)) + self.row_embed
         rows, columns = grid.shape[-2:]
         tokens = grid.flatten(2).transpose(1, 2)
@@ -96,7 +102,7 @@ class ViT(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, angles, mask)
         maps = self._unpatchify(self.unfold(self.norm(tokens)), rows, columns)
-        return self.head(maps[..., :num_bins, :frames], features)
+        return self.head(maps[..., :bands, :frames], features)
 
     def _unpatchify(
         self, tokens: Float[Tensor, "batch tokens pixels"], rows: int, columns: int

@@ -158,11 +158,12 @@ def train_step(
     options, spectral = settings.training, settings.spectral
     batch = draw_batch(pool, data=settings.data, settings=settings.augment, seed=options.seed, step=step)
     stems = torch.from_numpy(batch).to(device)
+    channel = step % config.CHANNELS  # the one that is compared
     with torch.no_grad():
-        spectra = stft(stems, n_fft=spectral.n_fft, hop_length=spectral.hop_length)
-        mixture = torch.view_as_real(spectra.sum(dim=1))
-    masks = apply_mask_function(net(mixture), settings.model.mask)
-    loss = separation_loss(masks, spectra, stems, loss=settings.loss, spectral=spectral, channel=step % config.CHANNELS)
+        mixture = stft(stems.sum(dim=1), n_fft=spectral.n_fft, hop_length=spectral.hop_length)
+        spectra = stft(stems[:, :, channel], n_fft=spectral.n_fft, hop_length=spectral.hop_length)
+    masks = apply_mask_function(net(torch.view_as_real(mixture)), settings.model.mask)
+    loss = separation_loss(masks[:, :, channel], spectra, stems[:, :, channel], loss=settings.loss, spectral=spectral)
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(options, step)
     optimiser.zero_grad()

@@ -11,23 +11,23 @@ SPECTRUM_FLOOR = 1e-6  # the same for magnitudes, whose mean square is about n_f
 
 
 def separation_loss(
-    masks: Tensor, spectra: Tensor, stems: Tensor, *, loss: config.Loss, spectral: config.Spectral, channel: int
+    masks: Tensor, spectra: Tensor, stems: Tensor, *, loss: config.Loss, spectral: config.Spectral
 ) -> Tensor:
     """Return how far the masked mixture is from the stems: error over mixture in dB, waveforms and magnitudes.
 
     `waveform * dB(sum (x_est - x)^2 / sum x_mix^2) + spectrum * dB(sum (m |X| - |S|)^2 / sum |X|^2)`, sums over the
     stems of a segment, mean over the segments. It is the negative of an SDR, so loud and quiet music count alike
     and an unsure net hedges as SDR wants it, where an L1 loss pulls unsure masks to zero.
-    Nothing has a root, and floors keep value and gradient finite on digital silence. The waveform part takes
-    left and right in turn, because the inverse transform of all channels would be a third of a training step.
+    Nothing has a root that is differentiated, and floors keep value and gradient finite on digital silence. It is the
+    loss of one channel: the training loop takes left and right in turn, because the transforms and the
+    elementwise work of both would be half of a step.
 
     Args:
-        masks: `(batch, stems, channels, bins, frames)`, real.
+        masks: `(batch, stems, bins, frames)`, real.
         spectra: of the true stems, complex, the same shape; their sum is the mixture's.
-        stems: the true stems, `(batch, stems, channels, samples)`.
+        stems: the true stems, `(batch, stems, samples)`.
         loss: weights of the two parts.
         spectral: the transform.
-        channel: the channel whose waveform is compared.
 
     Returns:
         A scalar.
@@ -39,15 +39,11 @@ def separation_loss(
         error = masks * magnitude - spectra.abs()
         total = total + loss.spectrum * _relative_error_db(error, magnitude, SPECTRUM_FLOOR)
     if loss.waveform:
-        target = stems[:, :, channel]
         estimate = istft(
-            masks[:, :, channel] * mixture[:, :, channel],
-            n_fft=spectral.n_fft,
-            hop_length=spectral.hop_length,
-            samples=target.shape[-1],
+            masks * mixture, n_fft=spectral.n_fft, hop_length=spectral.hop_length, samples=stems.shape[-1]
         )
-        whole = target.sum(dim=1, keepdim=True)
-        total = total + loss.waveform * _relative_error_db(estimate - target, whole, WAVEFORM_FLOOR)
+        whole = stems.sum(dim=1, keepdim=True)
+        total = total + loss.waveform * _relative_error_db(estimate - stems, whole, WAVEFORM_FLOOR)
     return total
 
 
