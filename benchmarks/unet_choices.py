@@ -50,6 +50,20 @@ class ResizeUp(nn.Module):
         return nn.functional.gelu(self.norm(self.conv(nn.functional.interpolate(maps, scale_factor=2.0))))
 
 
+class PointNorm(nn.Module):
+    """Normalise over the maps at every band and frame, as the ViT does at every token: nothing leaks along time."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(maps, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return the normalised maps."""
+        variance, mean = torch.var_mean(maps, dim=1, keepdim=True, correction=0)
+        return (maps - mean) * torch.rsqrt(variance + 1e-5) * self.weight + self.bias
+
+
 def normalise(make: Callable[[int], nn.Module]) -> Callable[[nn.Module], None]:
     """Return a change that replaces every normalisation of a U-Net by `make(maps)`."""
 
@@ -69,7 +83,7 @@ def resize(net: nn.Module) -> None:
 VARIANTS: dict[str, tuple[list[str], Callable[[nn.Module], None] | None]] = {
     "as shipped": ([], None),
     "batch normalisation": ([], normalise(nn.BatchNorm2d)),
-    "groups of 4 maps": ([], normalise(lambda maps: nn.GroupNorm(maps // 4, maps))),
+    "layer normalisation at every point": ([], normalise(PointNorm)),
     "resize + convolution": ([], resize),
     "wide at the top": (["model.options.widths=[32, 44, 52, 56, 72]"], None),
     "wide at the bottom": (["model.options.widths=[8, 16, 40, 72, 132]"], None),

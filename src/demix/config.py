@@ -122,13 +122,13 @@ class Training:
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
 
-    steps: int = 700
+    steps: int = 600
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     warmup_steps: int = 40
     clip_norm: float = 1.0
     ema_decay: float = 0.98
-    valid_every: int = 100
+    valid_every: int = 150
     seed: int = 0
     device: str = "auto"
 

@@ -6,6 +6,7 @@ Deep U-Net Convolutional Networks* (on magnitude spectrograms, stride 2, 5x5 ker
 transposed convolutions).
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -13,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from demix.models.masknet import Features, Head, check_sizes, pad_to_multiple
+
+GROUPS = 4  # of maps, normalised together (Wu and He 2018, *Group Normalization*)
 
 
 class UNet(nn.Module):
@@ -91,13 +94,22 @@ class UNet(nn.Module):
         return self.head(maps[..., :bands, :frames], features)
 
 
+def group_norm(maps: int) -> nn.GroupNorm:
+    """Return the normalisation of `maps` maps: each group of them by its own segment's mean and variance.
+
+    Batch normalisation carries the statistics of remixed training segments over to songs that are unlike them
+    (`benchmarks/unet_choices.py`). The price: every point hears how loud its whole segment is.
+    """
+    return nn.GroupNorm(math.gcd(GROUPS, maps), maps)
+
+
 class Down(nn.Module):
     """Halve bands and frames: a strided convolution, normalisation, GELU."""
 
     def __init__(self, before: int, after: int, kernel_size: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel_size, stride=2, padding=kernel_size // 2, bias=False)
-        self.norm = nn.BatchNorm2d(after)
+        self.norm = group_norm(after)
 
     def forward(
         self, maps: Float[Tensor, "batch maps height width"]
@@ -112,7 +124,7 @@ class Up(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, 4 * after, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(after)
+        self.norm = group_norm(after)
 
     def forward(
         self, maps: Float[Tensor, "batch maps height width"]
