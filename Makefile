@@ -5,16 +5,20 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test lint check
+.PHONY: help compare test test-tensorflow lint check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 compare: .venv/stamp-compare ## train both nets on the songs in here, score them, write the report
 	$(BIN)/demix compare
 
 test: .venv/stamp-dev ## run the whole test suite
 	$(BIN)/python -m pytest
+
+# Its own environment, 2.8 GB: TensorFlow is no part of the others.
+test-tensorflow: .venv-tensorflow/stamp ## test the export to TensorFlow
+	.venv-tensorflow/bin/python -m pytest tests/tensorflow_export
 
 lint: .venv/stamp-dev ## format, lint, types, import arrows, duplicates
 	$(BIN)/ruff format --check .
@@ -39,3 +43,8 @@ check: lint test ## everything that must hold before a commit: lint, then test
 .venv/stamp-dev: .venv/stamp-venv pyproject.toml constraints.txt
 	$(INSTALL) '.[dev]'
 	@touch $@ .venv/stamp-compare # [dev] holds [compare]
+
+.venv-tensorflow/stamp: .venv/stamp-venv pyproject.toml constraints.txt constraints-tensorflow.txt
+	$(PYTHON) -m venv .venv-tensorflow
+	$(INSTALL:$(BIN)/%=.venv-tensorflow/bin/%) '.[tensorflow]' --constraint constraints-tensorflow.txt pytest
+	@touch $@

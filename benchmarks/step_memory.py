@@ -2,8 +2,8 @@
 
     python benchmarks/step_memory.py configs/musdb18-unet.toml configs/musdb18-vit.toml [--set data.batch_size=16]
 
-Prints for each config the peak of the process over two steps on noise, less what it held before the net was built: weights,
-gradients, AdamW's state, activations, workspace. A GPU's own workspace differs. Needs Linux or macOS.
+Prints for each config the peak of the process over two steps on noise, less what it held before the net was built:
+weights, gradients, AdamW's state, activations, workspace. A GPU's own workspace differs. Needs Linux or macOS.
 """
 
 import argparse

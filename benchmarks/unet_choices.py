@@ -25,7 +25,7 @@ from demix.evaluation.baselines import share_equally
 from demix.evaluation.cost import count_parameters
 from demix.metrics import mean_of_defined, sdr
 from demix.models import build_net
-from demix.models.unet import Up
+from demix.models.unet import UNet, Up
 from demix.runtime import TorchMasker
 from demix.separator import Separator
 from demix.spectral import STFT
@@ -68,7 +68,8 @@ def normalise(make: Callable[[int], nn.Module]) -> Callable[[nn.Module], None]:
     """Return a change that replaces every normalisation of a U-Net by `make(maps)`."""
 
     def change(net: nn.Module) -> None:
-        for module in [*net.encoder, *net.decoder]:  # type: ignore[union-attr]
+        assert isinstance(net, UNet)  # noqa: S101
+        for module in (*net.encoder, *net.decoder):
             module.norm = make(module.conv.out_channels // (4 if isinstance(module, Up) else 1))
 
     return change
@@ -76,7 +77,8 @@ def normalise(make: Callable[[int], nn.Module]) -> Callable[[nn.Module], None]:
 
 def resize(net: nn.Module) -> None:
     """Replace sub-pixel convolution by resizing and a convolution."""
-    net.decoder = nn.ModuleList(ResizeUp(up) for up in net.decoder)  # type: ignore[union-attr, arg-type]
+    assert isinstance(net, UNet)  # noqa: S101
+    net.decoder = nn.ModuleList(ResizeUp(up) for up in net.decoder if isinstance(up, Up))
 
 
 # name -> settings, change of the net
@@ -92,13 +94,11 @@ VARIANTS: dict[str, tuple[list[str], Callable[[nn.Module], None] | None]] = {
 
 def open_songs(folder: Path | None) -> Songs:
     """Read the validation song, and the starts of the songs in `folder`."""
-    tracks = {track.name: (track, None) for track in open_dataset("free", split="valid")}
-    if folder:
-        tracks |= {track.name: (track, EXCERPT_SECONDS * SAMPLE_RATE) for track in open_dataset(str(folder))}
-    songs = {}
-    for name, (track, samples) in tracks.items():
+    songs = {track.name: track.load() for track in open_dataset("free") if track.split == "valid"}
+    samples = EXCERPT_SECONDS * SAMPLE_RATE
+    for track in open_dataset(str(folder)) if folder else ():
         stems, mixture = track.load()
-        songs[name] = (stems[..., :samples], mixture[..., :samples])
+        songs[track.name] = (stems[..., :samples], mixture[..., :samples])
     return songs
 
 
@@ -147,9 +147,7 @@ def main() -> None:
     for name in options.only:
         settings, change = VARIANTS[name]
         for seed in options.seeds:
-            net, parameters = train(
-                [*settings, f"training.steps={options.steps}", f"training.seed={seed}"], change
-            )
+            net, parameters = train([*settings, f"training.steps={options.steps}", f"training.seed={seed}"], change)
             first, *others = score(net, songs).values()
             mean = f"{statistics.mean(others):+.2f}" if others else "-"
             print(f"| {name} | {parameters:,} | {seed} | {first:+.2f} | {mean} |", flush=True)

@@ -15,10 +15,11 @@ from demix.data import open_dataset
 from demix.data.store import open_store, prepare
 from demix.errors import DemixError
 from demix.evaluation.baselines import BASELINES
-from demix.evaluation.evaluate import evaluate, fingerprint_inputs, make_separator
+from demix.evaluation.evaluate import evaluate, fingerprint_inputs
 from demix.evaluation.excerpt import choose_start
 from demix.evaluation.scores import read_scores, read_seconds
 from demix.metrics import sdr
+from demix.pretrained import make_separator
 from demix.runtime import load_run
 from demix.training.loop import train
 

@@ -23,9 +23,10 @@ def test_tiny_configs_are_what_compare_trains_by_default() -> None:
 
 
 def test_pins_are_versions_without_addresses() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line.partition("#")[0].strip() for line in lines]
-    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins if pin)
+    for name in ("constraints.txt", "constraints-tensorflow.txt"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        pins = [line.partition("#")[0].strip() for line in lines]
+        assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins if pin)
 
 
 def test_citation_and_changelog_name_the_version() -> None:

@@ -1,5 +1,7 @@
 """Overlap-add: an identity net is the identity, masks that add up give stems that add up."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,84 @@ def test_input_is_not_changed(song_excerpt: np.ndarray) -> None:
 def test_wrong_shape_is_one_sentence(waveform: np.ndarray) -> None:
     with pytest.raises(DemixError, match=r"expected \(2, samples\)"):
         separator(identity).separate(waveform)
+
+
+@pytest.mark.parametrize("size", [1, 999, CHUNK, 2 * CHUNK + 1])
+@pytest.mark.parametrize("samples", [1, CHUNK - 1, CHUNK, 3 * CHUNK + 7])
+def test_blocks_of_any_size_give_the_very_same_stems(song_excerpt: np.ndarray, size: int, samples: int) -> None:
+    mixture = song_excerpt.sum(axis=0)[None, :, 70_000 : 70_000 + samples]
+    blocks = (mixture[..., start : start + size] for start in range(0, samples, size))
+    if size == 1:
+        blocks = (mixture[..., part] for part in (slice(0, 1), slice(1, 1), slice(1, samples)))
+    whole = np.stack(list(separator(shares).separate(mixture[0]).values()))
+    streamed = np.concatenate(list(separator(shares).stream(blocks)), axis=-1)
+    np.testing.assert_array_equal(streamed[0], whole)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_no_number_and_hold_a_few_chunks(song_excerpt: np.ndarray, workers: int) -> None:
+    mixture = song_excerpt.sum(axis=0)[:, 66_150:]
+    alone = np.stack(list(separator(loud_bins).separate(mixture).values()))
+    came = 0
+
+    def blocks() -> Iterator[np.ndarray]:
+        nonlocal came
+        for start in range(0, mixture.shape[1], 9_000):
+            came += 9_000
+            yield mixture[None, :, start : start + 9_000]
+
+    out = []
+    for stems in separator(loud_bins, workers=workers).stream(blocks()):
+        out.append(stems[0])
+        assert came - sum(piece.shape[-1] for piece in out) < (workers + 2) * CHUNK
+    np.testing.assert_array_equal(np.concatenate(out, axis=-1), alone)
+
+
+def test_a_batch_is_separated_waveform_by_waveform(song_excerpt: np.ndarray) -> None:
+    batch = song_excerpt[:3, :, 70_000:110_000]
+    together = np.concatenate(list(separator(loud_bins).stream([batch])), axis=-1)
+    for waveform, stems in zip(batch, together, strict=True):
+        alone = np.stack(list(separator(loud_bins).separate(waveform).values()))
+        np.testing.assert_allclose(stems, alone, atol=1e-6)
+
+
+def test_a_stream_holds_no_more_than_it_needs() -> None:
+    """After every block all but the last chunk has come out."""
+    came = 0
+
+    def blocks() -> Iterator[np.ndarray]:
+        nonlocal came
+        for _ in range(60):
+            came += 5_000
+            yield np.zeros((1, 2, 5_000), np.float32)
+
+    out = 0
+    for stems in separator(identity).stream(blocks()):
+        out += stems.shape[-1]
+        assert came - out < CHUNK + 5_000
+    assert out == came == 300_000
+    assert list(separator(identity).stream([])) == []
+
+
+def loud_bins(spectrum: np.ndarray) -> np.ndarray:
+    """Masks that depend on nothing but the bin itself: how loud it is."""
+    level = np.abs(spectrum) / (1 + np.abs(spectrum))
+    return np.stack([level, (1 - level) / 3, (1 - level) / 3, (1 - level) / 3], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("what", ["sine", "music"])
+def test_no_seam_at_chunk_borders(song_excerpt: np.ndarray, what: str) -> None:
+    """Chunks differ from masks over the whole song as little as two framings of it do, at borders as elsewhere."""
+    samples = 5 * CHUNK
+    waveform = song_excerpt.sum(axis=0)[:, 66_150 : 66_150 + samples]
+    if what == "sine":
+        waveform = np.tile(0.5 * np.sin(2 * np.pi * 440 / 44_100 * np.arange(samples)), (2, 1)).astype(np.float32)
+    chunked = separator(loud_bins).separate(waveform)["vocals"]
+    whole = Separator(masker=loud_bins, stft=STFT(), chunk_seconds=samples / 44_100).separate(waveform)["vocals"]
+    error = np.abs(chunked - whole).max(axis=0)[2048:-2048]
+    assert error.max() < 0.05 * np.abs(whole).max()
+    # The loudest step from one sample to the next does not get louder: no click.
+    assert np.abs(np.diff(chunked)).max() < 1.05 * np.abs(np.diff(whole)).max()
 
 
 def test_nan_is_refused() -> None:

@@ -48,7 +48,7 @@ def read(path: Path) -> tuple[Audio, int]:
         DemixError: for a file that is missing, empty, or holds no audio that can be decoded, and for a
             container that ends too early. A wav or ogg that was cut off reads as far as it goes.
     """
-    _check_file(path)
+    check_file(path)
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
@@ -74,7 +74,7 @@ def read_streams(path: Path) -> tuple[list[Audio], int]:
         DemixError: for a file that is missing, empty or corrupt, has no audio stream, or whose streams differ
             in rate or length.
     """
-    _check_file(path)
+    check_file(path)
     return _decode(path, first_only=False)
 
 
@@ -112,7 +112,7 @@ def write(path: Path, waveform: Audio, *, sample_rate: int, subtype: str | None 
         target.write(encoded.getbuffer())
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Raise for what is no file that can be opened; say the obvious before a decoder says something odd."""
     if path.is_dir():
         raise DemixError(f"{path}: expected an audio file, received a folder; name a file in it")
@@ -142,7 +142,12 @@ def _decode(path: Path, *, first_only: bool) -> tuple[list[Audio], int]:
             streams = list(container.streams.audio)[: 1 if first_only else None]
             if not streams:
                 raise DemixError(f"{path}: expected audio, received a file without an audio stream")
-            rates = {stream.rate for stream in streams}
+            rates = {getattr(stream, "rate", 0) for stream in streams}  # without a decoder a stream has no rate
+            if not all(rates):
+                raise DemixError(
+                    f"{path}: expected audio, received something that cannot be decoded; it is damaged or of a kind "
+                    "that is not known: get it again"
+                )
             if len(rates) > 1:
                 raise DemixError(f"{path}: expected streams of one sample rate, received {sorted(rates)} Hz")
             rate = rates.pop()
@@ -180,9 +185,14 @@ def _samples(streams: Sequence[AudioStream], container: InputContainer, rate: in
 def _decode_streams(container: InputContainer, streams: Sequence[AudioStream]) -> list[Audio]:
     """Decode streams in one pass over the file."""
     pieces: dict[int, list[Audio]] = {stream.index: [] for stream in streams}
-    resamplers = {stream.index: AudioResampler(format="fltp") for stream in streams}  # integers -> floats
+    # Integers to floats. Interleaved, since PyAV reads beyond the planes of eight and more channels and crashes.
+    resamplers = {stream.index: AudioResampler(format="flt") for stream in streams}
     for packet in container.demux(*streams):
         for frame in cast("list[AudioFrame]", packet.decode()):
             for piece in resamplers[packet.stream.index].resample(frame):
-                pieces[packet.stream.index].append(piece.to_ndarray().astype(np.float32, copy=False))
-    return [np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.float32) for parts in pieces.values()]
+                samples = piece.to_ndarray().reshape(-1, piece.layout.nb_channels)
+                pieces[packet.stream.index].append(samples.astype(np.float32, copy=False))
+    return [
+        np.ascontiguousarray(np.concatenate(parts).T) if parts else np.zeros((1, 0), np.float32)
+        for parts in pieces.values()
+    ]

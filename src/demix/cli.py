@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from demix import __version__, cli_data
+from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate
 from demix.errors import DemixError
 
 if TYPE_CHECKING:  # heavy imports wait for the command that needs them
@@ -18,6 +18,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(cli_separate.separate)
+app.command()(cli_models.models)
+app.command()(cli_models.export)
+app.command()(cli_doctor.doctor)
 app.add_typer(cli_data.app, name="data")
 
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -185,7 +189,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer ends so after Ctrl-C, without a word
-            _stop("interrupted; the same command, `train` with --resume, goes on from the last checkpoint", INTERRUPTED)
+            _stop("interrupted; the same command goes on with what is not done (`train` with --resume)", INTERRUPTED)
         raise
     except DemixError as error:
         _stop(str(error), 2)

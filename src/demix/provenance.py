@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-_LIBRARIES = ("demix-lab", "torch", "numpy", "scipy", "soundfile", "soxr", "av", "librosa", "safetensors")
+_LIBRARIES = (
+    "demix-lab",
+    "torch",
+    "onnxruntime",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "av",
+    "librosa",
+    "safetensors",
+)
 
 
 def timestamp() -> str:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,16 @@ def pick_device(name: str = "auto") -> "torch.device":
     return torch.device(name)
 
 
+def require_torch(what: str) -> None:
+    """Raise `DemixError` with the remedy where what `what` needs beyond the plain installation is missing."""
+    missing = [name for name in ("torch", "safetensors", "jaxtyping") if find_spec(name) is None]
+    if missing:
+        raise DemixError(
+            f"{what}: expected {', '.join(missing)} to be installed, found nothing of that name; "
+            "pip install 'demix-lab[train]'"
+        )
+
+
 def read_run_record(folder: Path) -> dict[str, Any]:
     """Read `run.json` of a run folder.
 
@@ -102,8 +113,10 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
     """Rebuild a trained net from its run folder.
 
     Raises:
-        DemixError: when the folder is not a run folder, has no weights yet, or its weights do not fit its settings.
+        DemixError: when the folder is not a run folder, has no weights yet, or its weights do not fit its settings;
+            where PyTorch is not installed.
     """
+    require_torch(f"run folder {folder}")
     from safetensors import SafetensorError, safe_open
 
     from demix.models import build_net

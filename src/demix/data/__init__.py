@@ -33,7 +33,7 @@ DATASETS: dict[str, Tracks] = {
 
 _MUSDB_LICENCE = "for education and research without commercial use; see the MUSDB18 page for each song's"
 LICENCES = {
-    "free": "CC0 1.0, by Software-Entwicklungskit",
+    "free": 'CC0 1.0, from "everything is free" by Software-Entwicklungskit',
     "musdb18": _MUSDB_LICENCE,
     "musdb18-7s": _MUSDB_LICENCE,
     "musdb18hq": _MUSDB_LICENCE,

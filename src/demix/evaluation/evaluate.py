@@ -24,9 +24,8 @@ from demix.evaluation.cost import count_flops, count_parameters
 from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scores, write_seconds
 from demix.files import atomic
 from demix.models import MODEL_LABELS
-from demix.runtime import BEST_FILE, HISTORY_FILE, Run, TorchMasker, load_run, pick_device
-from demix.separator import Separator
-from demix.spectral import STFT
+from demix.pretrained import make_separator
+from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run
 
 RESULTS_FILE = "results.json"
 BASELINE_LABELS = {
@@ -190,16 +189,6 @@ def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track]) -> dict
     for track in tracks:
         hashes[f"song {track.name}"] = fingerprint(track)
     return hashes
-
-
-def make_separator(run: Run, *, device: str = "auto") -> Separator:
-    """Return a separator around a trained net, with chunks as long as its training segments."""
-    spectral = run.config.spectral
-    return Separator(
-        masker=TorchMasker(run.net, run.config.model.mask, pick_device(device)),
-        stft=STFT(spectral.n_fft, spectral.hop_length),
-        chunk_seconds=run.config.data.segment_seconds,
-    )
 
 
 def _describe_net(run: Run) -> dict[str, Any]:

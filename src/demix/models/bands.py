@@ -1,9 +1,9 @@
 """Bands: the rows that the nets see instead of bins, narrow at low and wide at high frequencies.
 
-Most of the energy of music lies below 500 Hz, in one fortieth of the bins. Rows spaced on a mel scale give it a third of
-the picture, so that a net that is given fewer rows than bins loses little of what SDR is made of. Bands instead of
-bins are common to mask estimators that do well (Luo and Yu 2023, *Music Source Separation with Band-Split RNN*; Wang et
-al. 2023, *Mel-Band RoFormer for Music Source Separation*); here they do not overlap, and each is the mean power of its bins.
+Most of the energy of music lies below 500 Hz, in one fortieth of the bins. Rows spaced on a mel scale give it a larger
+part of the picture, so a net that is given fewer rows than bins loses little of what SDR is made of. Bands are common
+to mask estimators that do well (Luo and Yu 2023, *Music Source Separation with Band-Split RNN*; Wang et al. 2023,
+*Mel-Band RoFormer for Music Source Separation*); here they do not overlap, and each is the mean power of its bins.
 """
 
 import numpy as np

@@ -37,7 +37,7 @@ class Features(nn.Module):
 
     def __init__(self, *, channels: int, bins: int, bands: int, phase: bool) -> None:
         super().__init__()
-        self.channels, self.phase = channels, phase
+        self.channels, self.bins, self.bands, self.phase = channels, bins, bands, phase
         self.pairs = channels == 2
         self.count = channels * (2 if self.pairs else 1) + 2 + (2 * channels if phase else 0)
         edges = band_edges(bands, bins)
@@ -75,25 +75,21 @@ class Head(nn.Module):
 
     Args:
         maps: maps that the trunk gives.
-        features: maps that `Features` gives.
+        features: the features, whose bands, bins and channels the logits are for.
         width: hidden maps.
         stems: number of stems.
-        channels: audio channels.
-        bins: bins of the whole spectrum.
-        bands: rows of the maps.
     """
 
     band: Tensor
 
-    def __init__(
-        self, *, maps: int, features: int, width: int, stems: int, channels: int, bins: int, bands: int
-    ) -> None:
+    def __init__(self, *, maps: int, features: Features, width: int, stems: int) -> None:
         super().__init__()
-        self.stems, self.channels = stems, channels
+        self.stems, self.channels = stems, features.channels
+        bands, bins = features.bands, features.bins
         widths = torch.tensor(band_edges(bands, bins)).diff()
         self.register_buffer("band", torch.arange(bands).repeat_interleave(widths, output_size=bins), persistent=False)
-        self.mix = nn.Conv2d(maps + features, width, 3, padding=1)
-        self.logits = nn.Conv2d(width, stems * channels, 1)
+        self.mix = nn.Conv2d(maps + features.count, width, 3, padding=1)
+        self.logits = nn.Conv2d(width, stems * features.channels, 1)
 
     def forward(
         self,
@@ -110,10 +106,11 @@ def _surroundings(
     maps: Float[Tensor, "batch maps bands frames"],
 ) -> tuple[Float[Tensor, "batch maps bands frames"], Float[Tensor, "batch maps bands frames"]]:
     """Return the means along time and along frequency around every point; beyond the edges nothing is counted."""
-    return tuple(
+    in_time, in_frequency = (
         functional.avg_pool2d(maps, size, stride=1, padding=(size[0] // 2, size[1] // 2), count_include_pad=False)
         for size in ((1, CONTRAST_FRAMES), (CONTRAST_BANDS, 1))
     )
+    return in_time, in_frequency
 
 
 def check_sizes(*, bins: int, bands: int, positive: Sequence[int]) -> None:

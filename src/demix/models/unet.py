@@ -65,15 +65,7 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList(
             Up(below + skip, after) for (after, below), skip in reversed([*zip(pairwise(decoder), skips, strict=True)])
         )
-        self.head = Head(
-            maps=head_maps,
-            features=self.features.count,
-            width=head_width,
-            stems=stems,
-            channels=channels,
-            bins=bins,
-            bands=bands,
-        )
+        self.head = Head(maps=head_maps, features=self.features, width=head_width, stems=stems)
 
     def forward(
         self, spectrum: Float[Tensor, "batch channels bins frames 2"]

@@ -59,9 +59,7 @@ class ViT(nn.Module):
         window_frames: int | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(
-            bins=bins, bands=bands, positive=(*patch_size, embed_dim, depth, num_heads, head_maps, head_width)
-        )
+        check_sizes(bins=bins, bands=bands, positive=(*patch_size, embed_dim, depth, num_heads, head_maps, head_width))
         if window_frames is not None and (not isinstance(window_frames, int) or window_frames < 0):
             raise ValueError(f"window_frames: expected a number of frames from 0 on, received {window_frames!r}")
         if len(patch_size) != 2:
@@ -78,15 +76,7 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(embed_dim)
         self.unfold = nn.Linear(embed_dim, head_maps * self.patch_size[0] * self.patch_size[1])
-        self.head = Head(
-            maps=head_maps,
-            features=self.features.count,
-            width=head_width,
-            stems=stems,
-            channels=channels,
-            bins=bins,
-            bands=bands,
-        )
+        self.head = Head(maps=head_maps, features=self.features, width=head_width, stems=stems)
 
     def forward(
         self, spectrum: Float[Tensor, "batch channels bins frames 2"]
@@ -108,7 +98,7 @@ class ViT(nn.Module):
         self, tokens: Float[Tensor, "batch tokens pixels"], rows: int, columns: int
     ) -> Float[Tensor, "batch maps height width"]:
         height, width = self.patch_size
-        grid = tokens.reshape(len(tokens), rows, columns, self.head_maps, height, width)
+        grid = tokens.reshape(tokens.shape[0], rows, columns, self.head_maps, height, width)
         return grid.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
     def _window(self, rows: int, columns: int, device: torch.device) -> Bool[Tensor, "tokens tokens"] | None:

@@ -10,14 +10,19 @@ WAVEFORM_FLOOR = 1e-9  # mean square that digital silence counts as: -90 dBFS
 SPECTRUM_FLOOR = 1e-6  # the same for magnitudes, whose mean square is about n_fft / 4 times the waveform's
 
 
+ERROR_FLOOR = 0.01  # of the mixture's energy: a stem whose error is 20 dB below the mixture is good enough
+
+
 def separation_loss(
     masks: Tensor, spectra: Tensor, stems: Tensor, *, loss: config.Loss, spectral: config.Spectral
 ) -> Tensor:
     """Return how far the masked mixture is from the stems: error over mixture in dB, waveforms and magnitudes.
 
-    `waveform * dB(sum (x_est - x)^2 / sum x_mix^2) + spectrum * dB(sum (m |X| - |S|)^2 / sum |X|^2)`, sums over the
-    stems of a segment, mean over the segments. It is the negative of an SDR, so loud and quiet music count alike
-    and an unsure net hedges as SDR wants it, where an L1 loss pulls unsure masks to zero.
+    `waveform * dB(sum (x_est - x)^2 / sum x_mix^2) + spectrum * dB(sum (m |X| - |S|)^2 / sum |X|^2)`, mean over the
+    stems and the segments. Each stem has its own dB, as in the mean `sdr`: a little of the mixture in a stem that is
+    silent costs as much as a large error in a loud one. Loud and quiet music count alike, and an unsure net hedges as
+    SDR wants it, where an L1 loss pulls unsure masks to zero. The floor under the error is the soft threshold of Wisdom
+    et al. 2020, *Unsupervised Sound Separation Using Mixture Invariant Training*.
     Nothing has a root that is differentiated, and floors keep value and gradient finite on digital silence. It is the
     loss of one channel: the training loop takes left and right in turn, because the transforms and the
     elementwise work of both would be half of a step.
@@ -39,18 +44,16 @@ def separation_loss(
         error = masks * magnitude - spectra.abs()
         total = total + loss.spectrum * _relative_error_db(error, magnitude, SPECTRUM_FLOOR)
     if loss.waveform:
-        estimate = istft(
-            masks * mixture, n_fft=spectral.n_fft, hop_length=spectral.hop_length, samples=stems.shape[-1]
-        )
+        estimate = istft(masks * mixture, n_fft=spectral.n_fft, hop_length=spectral.hop_length, samples=stems.shape[-1])
         whole = stems.sum(dim=1, keepdim=True)
         total = total + loss.waveform * _relative_error_db(estimate - stems, whole, WAVEFORM_FLOOR)
     return total
 
 
 def _relative_error_db(error: Tensor, mixture: Tensor, floor: float) -> Tensor:
-    """Return the energy of `error` `(batch, stems, ...)` over that of `mixture` `(batch, 1, ...)` in dB."""
-    axes = tuple(range(1, error.ndim))
-    values = mixture[0].numel()
-    least = floor * values
-    ratio = (error.square().sum(axes) + least) / (mixture.square().sum(axes) + least)
+    """Return the mean over stems of the energy of `error` `(batch, stems, ...)` over that of `mixture` in dB."""
+    axes = tuple(range(2, error.ndim))
+    least = floor * mixture[0].numel()
+    energy = mixture.square().sum(axes) + least
+    ratio = (error.square().sum(axes) + ERROR_FLOOR * energy) / energy
     return 10 * torch.log10(ratio).mean()

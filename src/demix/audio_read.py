@@ -1,0 +1,226 @@
+"""A file's audio block by block, with what its header says: PyAV (FFmpeg's libraries), in bounded memory.
+
+`demix.audio.read` gives a whole file at once; this is for files of any length that come from anywhere. Nothing is
+resampled, mixed down or clipped here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from demix.audio import MISSING_SECONDS, check_file
+from demix.audio_ends import counts_samples, is_cut_off
+from demix.errors import DemixError
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+Audio = npt.NDArray[np.float32]
+
+BLOCK_SAMPLES = 1 << 15
+LEAST_RATE, GREATEST_RATE = 1_000, 768_000  # Hz
+GREATEST_CHANNELS = 32
+GREATEST_HOURS = 12  # a few kilobytes of flac can decode to days
+# tags that describe the container and not the music
+TECHNICAL = {"encoder", "encoded_by", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id"}
+
+
+@dataclass
+class AudioSource:
+    """An audio file that is open for reading; use it in a `with` block.
+
+    Args:
+        path: any file that FFmpeg decodes; the content counts, not the suffix. Of several audio streams the first.
+
+    Attributes:
+        sample_rate: in Hz.
+        channels: number of channels.
+        layout: FFmpeg's name of their arrangement, such as `5.1`.
+        seconds: length by the header, None where it gives none; may be a guess.
+        tags: title, artist and the like.
+        notes: what a user should know about this file, a phrase each.
+
+    Raises:
+        DemixError: for a file that is missing, empty, cut off or holds no audio that can be decoded.
+
+    Example:
+        >>> with AudioSource(Path("song.mp3")) as source:
+        ...     for block in source.blocks():        # (channels, samples)
+        ...         ...
+    """
+
+    path: Path
+    sample_rate: int = field(init=False)
+    channels: int = field(init=False)
+    layout: str = field(init=False)
+    seconds: float | None = field(init=False)
+    tags: dict[str, str] = field(init=False)
+    notes: list[str] = field(init=False, default_factory=list)
+    _container: "InputContainer" = field(init=False, repr=False)
+    _stream: "AudioStream" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        import av
+
+        check_file(self.path)
+        try:
+            # No other protocol: a playlist in disguise must not fetch what it names.
+            self._container = av.open(
+                f"file:{self.path}", metadata_errors="replace", container_options={"protocol_whitelist": "file"}
+            )
+        except (av.FFmpegError, ValueError) as error:
+            raise _undecodable(self.path) from error
+        try:
+            self._read_header()
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    def blocks(self) -> Iterator[Audio]:
+        """Decode from the start to the end, once.
+
+        Yields:
+            `(channels, samples)`, float32, finite and not clipped.
+
+        Raises:
+            DemixError: for damage, samples that are not finite, fewer samples than the header promises, none at all,
+                or more than twelve hours of them.
+        """
+        declared = self._declared_samples()
+        is_mp4 = "mp4" in self._container.format.name
+        done, waiting = 0, 0
+        pieces: list[Audio] = []
+        for piece in self._decode():
+            if is_mp4 and declared is not None:  # AAC comes padded to whole frames
+                piece = piece[:, : max(0, declared - done - waiting)]
+            pieces.append(piece)
+            waiting += piece.shape[1]
+            if waiting >= BLOCK_SAMPLES:
+                done, waiting = done + waiting, 0
+                yield self._joined(pieces, done)
+                pieces = []
+        done += waiting
+        if waiting:
+            yield self._joined(pieces, done)
+        if not done:
+            raise DemixError(f"{self.path}: expected audio, received a file of no samples; get it again")
+        if declared is not None and done < declared - MISSING_SECONDS * self.sample_rate:
+            raise DemixError(
+                f"{self.path}: expected {declared / self.sample_rate:.2f} s as its header says, received "
+                f"{done / self.sample_rate:.2f} s; it is cut off: get it again"
+            )
+
+    def _read_header(self) -> None:
+        streams = self._container.streams.audio
+        if not streams:
+            raise DemixError(f"{self.path}: expected audio, received a file without an audio stream")
+        self._stream = streams[0]
+        if len(streams) > 1:
+            self.notes.append(f"of its {len(streams)} audio streams only the first is read")
+        if not getattr(self._stream, "rate", 0):  # without a decoder for it PyAV's stream has not even a rate
+            raise _undecodable(self.path)
+        self.sample_rate = self._stream.rate
+        self.layout = self._stream.layout.name
+        self.channels = self._stream.layout.nb_channels
+        self._check_header()
+        self.seconds = None
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            self.seconds = max(0.0, float(self._stream.duration * self._stream.time_base))
+        elif self._container.duration is not None:
+            self.seconds = max(0.0, self._container.duration / 1_000_000)
+        if self.seconds is not None and self.seconds > GREATEST_HOURS * 3600:
+            raise self._too_long()
+        merged = {**self._stream.metadata, **self._container.metadata}
+        self.tags = {key: value for key, value in merged.items() if key.lower() not in TECHNICAL}
+
+    def _check_header(self) -> None:
+        if not LEAST_RATE <= self.sample_rate <= GREATEST_RATE:
+            raise DemixError(
+                f"{self.path}: expected a sample rate of {LEAST_RATE} to {GREATEST_RATE} Hz, received "
+                f"{self.sample_rate} Hz; its header may be damaged: get it again"
+            )
+        if not 1 <= self.channels <= GREATEST_CHANNELS:
+            raise DemixError(
+                f"{self.path}: expected 1 to {GREATEST_CHANNELS} channels, received {self.channels}; "
+                "its header may be damaged: get it again"
+            )
+        if is_cut_off(self.path, self._container.format.name):
+            raise DemixError(f"{self.path}: expected a whole file, but its end is missing; it is cut off: get it again")
+
+    def _declared_samples(self) -> int | None:
+        """Return the number of samples that the header counts, None where it counts none."""
+        if self.seconds is None or not counts_samples(self.path, self._container.format.name):
+            return None
+        return round(self.seconds * self.sample_rate) or None
+
+    def _decode(self) -> Iterator[Audio]:
+        """Decode frame by frame to float."""
+        import av
+        from av.audio.resampler import AudioResampler
+
+        is_mp3 = self._container.format.name == "mp3"
+        # Integers to floats. Interleaved, since PyAV reads beyond the planes of eight and more channels and crashes.
+        resampler = AudioResampler(format="flt")
+        damaged = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    frames = packet.decode()
+                except av.InvalidDataError:
+                    if not is_mp3:  # strange bytes between the frames of an mp3 are common and harmless
+                        raise
+                    damaged += 1
+                    continue
+                for frame in frames:
+                    if frame.sample_rate != self.sample_rate or frame.layout.nb_channels != self.channels:
+                        raise DemixError(
+                            f"{self.path}: expected {self.channels} channels at {self.sample_rate} Hz throughout, "
+                            f"received {frame.layout.nb_channels} at {frame.sample_rate} Hz in the middle; "
+                            "cut it there"
+                        )
+                    for piece in resampler.resample(frame):
+                        yield piece.to_ndarray().astype(np.float32, copy=False).reshape(-1, self.channels).T
+        except (av.FFmpegError, ValueError) as error:
+            raise _undecodable(self.path) from error
+        if damaged:
+            self.notes.append(f"{damaged} damaged frames are left out")
+
+    def _joined(self, pieces: list[Audio], done: int) -> Audio:
+        block = np.concatenate(pieces, axis=1)
+        if not np.isfinite(block).all():
+            raise DemixError(f"{self.path}: expected finite samples, received NaN or infinity; export it again")
+        if done > GREATEST_HOURS * 3600 * self.sample_rate:
+            raise self._too_long()
+        return block
+
+    def _too_long(self) -> DemixError:
+        return DemixError(f"{self.path}: expected at most {GREATEST_HOURS} hours, received more; cut it into parts")
+
+
+def layout_for(name: str, channels: int) -> str:
+    """Return the channel layout to write for one that was read: mono and stereo by name, the unknown by number."""
+    if re.fullmatch(r"\d+ channels", name):
+        return {1: "mono", 2: "stereo"}.get(channels, name)
+    return name
+
+
+def _undecodable(path: Path) -> DemixError:
+    return DemixError(
+        f"{path}: expected audio, received something that cannot be decoded; it is damaged or no audio file: "
+        "get it again"
+    )

@@ -1,0 +1,176 @@
+"""From a run folder to TensorFlow: a SavedModel and a TensorFlow Lite file, checked against the net on real music.
+
+    saved_model/     for TensorFlow: signature `serving_default`, input `spectrum`, output `masks`
+    model.tflite     the same for LiteRT, on phones and small computers
+    metadata.json    what a program needs beside: stems, sample_rate, n_fft, hop_length, ...
+
+`spectrum` is float32 `(batch, channels, bins, frames, 2)`, real and imaginary part last; `masks` are float32
+`(batch, stems, channels, bins, frames)`, between 0 and 1; any batch, any frames. Files whose masks differ from the
+net's by more than `TOLERANCE` are not written.
+"""
+
+import json
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from demix import __version__
+from demix.config import CHANNELS, SAMPLE_RATE, STEMS
+from demix.data import open_dataset
+from demix.errors import DemixError
+from demix.runtime import Run, TorchMasker, load_run
+from demix.separator import Masker
+from demix.spectral import STFT
+
+TOLERANCE = 1e-4  # largest difference of a mask, which lies between 0 and 1
+CHECKED_SPLIT = "valid"
+SAVED_MODEL, LITE_FILE, METADATA_FILE = "saved_model", "model.tflite", "metadata.json"
+
+
+def export_tensorflow(folder: Path, out: Path) -> float:
+    """Write a trained net as a folder of a TensorFlow SavedModel, a `.tflite` file and their metadata.
+
+    Args:
+        folder: the run folder.
+        out: the folder to make; it appears once all of it is there and checked.
+
+    Returns:
+        The largest difference of a mask from the net's, on an embedded song.
+
+    Raises:
+        DemixError: when the folder is no run, `out` is there already or cannot be written, TensorFlow or the songs are
+            missing, or the masks differ.
+    """
+    _require_tensorflow()
+    if out.exists():
+        raise DemixError(f"{out}: expected a new folder, but it is there already; delete it or choose another name")
+    run = load_run(folder, device="cpu")
+    scratch = out.with_name(f".{out.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        _write_models(run, scratch)
+        _write_metadata(run, scratch / METADATA_FILE)
+        maskers = {SAVED_MODEL: open_saved_model(scratch / SAVED_MODEL), LITE_FILE: open_lite(scratch / LITE_FILE)}
+        differences = {name: _largest_difference(masker, run) for name, masker in maskers.items()}
+        for name, difference in differences.items():
+            if not difference <= TOLERANCE:  # NaN is refused too
+                raise DemixError(
+                    f"{out / name}: expected masks within {TOLERANCE} of the net's, but they differ by "
+                    f"{difference:.2g}; nothing is written; report it with the run's settings"
+                )
+        scratch.replace(out)
+    except OSError as error:
+        raise DemixError(
+            f"{out}: cannot be written ({error.strerror or error}); free some room or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return max(differences.values())
+
+
+def open_saved_model(path: Path) -> Masker:
+    """Return a SavedModel as a function from spectra to masks, both NumPy arrays, on the CPU."""
+    import tensorflow as tf
+
+    # The function does not keep the model alive by itself.
+    model = tf.saved_model.load(str(path))
+
+    def masker(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+        with tf.device("/CPU:0"):
+            return model.signatures["serving_default"](spectrum=tf.constant(_as_parts(spectrum)))["masks"].numpy()
+
+    return masker
+
+
+def open_lite(path: Path) -> Masker:
+    """Return a `.tflite` file as a function from spectra to masks, both NumPy arrays."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(path)).get_signature_runner("serving_default")
+
+    def masker(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+        return runner(spectrum=_as_parts(spectrum))["masks"]
+
+    return masker
+
+
+def _require_tensorflow() -> None:
+    missing = [name for name in ("tensorflow", "ai_edge_litert") if find_spec(name) is None]
+    if missing:
+        raise DemixError(
+            f"export to TensorFlow: needs {' and '.join(missing)}, which is not here; "
+            "pip install 'demix-lab[tensorflow]', best in an environment of its own"
+        )
+    # Read once, when TensorFlow starts: errors, and not how it was built.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def _write_models(run: Run, folder: Path) -> None:
+    """Write the net with its mask function in both forms, the second made from the first."""
+    import tensorflow as tf
+
+    from demix.tensorflow_nets import compute_masks
+
+    tf.get_logger().setLevel("ERROR")
+    stft = STFT(run.config.spectral.n_fft, run.config.spectral.hop_length)
+    spectrum = tf.TensorSpec((None, CHANNELS, stft.bins, None, 2), tf.float32, name="spectrum")
+
+    def masks(spectrum: Any) -> dict[str, Any]:
+        return {"masks": compute_masks(run.net, spectrum, run.config.model.mask)}
+
+    module = tf.Module()
+    # Without autograph: it would rewrite the branches, which are all settled here.
+    module.masks = tf.function(masks, input_signature=[spectrum], autograph=False)
+    path = str(folder / SAVED_MODEL)
+    try:
+        tf.saved_model.save(module, path, signatures={"serving_default": module.masks})
+    except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
+        raise OSError(error.message) from error
+    (folder / LITE_FILE).write_bytes(tf.lite.TFLiteConverter.from_saved_model(path).convert())
+
+
+def _write_metadata(run: Run, path: Path) -> None:
+    """Write what the models say nothing of; the words are those of the ONNX file's metadata."""
+    settings = run.config
+    facts = {
+        "name": run.name,
+        "net": settings.model.name,
+        "stems": STEMS,
+        "sample_rate": SAMPLE_RATE,
+        "n_fft": settings.spectral.n_fft,
+        "hop_length": settings.spectral.hop_length,
+        "channels": CHANNELS,
+        "mask": settings.model.mask,
+        "segment_seconds": settings.data.segment_seconds,
+        "best_step": run.step,
+        "demix": __version__,
+    }
+    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _largest_difference(masker: Masker, run: Run) -> float:
+    """Compare masks with the net's on an embedded song: one segment, and two short pieces at once."""
+    import torch
+
+    settings = run.config
+    song = next(track for track in open_dataset("free") if track.split == CHECKED_SPLIT).mixture()
+    spectrum = STFT(settings.spectral.n_fft, settings.spectral.hop_length).forward(song)
+    frames = round(settings.data.segment_seconds * SAMPLE_RATE / settings.spectral.hop_length)
+    middle = spectrum.shape[-1] // 2
+    segment = spectrum[None, ..., middle : middle + frames]
+    # An odd number of frames is no multiple of a patch or stride: the padding is compared as well.
+    pieces = np.stack([spectrum[..., :37], spectrum[..., middle : middle + 37]])
+    reference = TorchMasker(run.net, settings.model.mask, torch.device("cpu"))
+    # NumPy's max, as Python's may pass over a NaN.
+    return float(np.max([np.abs(reference(piece) - masker(piece)).max() for piece in (segment, pieces)]))
+
+
+def _as_parts(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    """Return `(..., 2)`: real and imaginary part of every number."""
+    return np.ascontiguousarray(spectrum, np.complex64).view(np.float32).reshape(*spectrum.shape, 2)
