@@ -30,7 +30,7 @@ from demix.runtime import TorchMasker
 from demix.separator import Separator
 from demix.spectral import STFT
 from demix.training.allocator import keep_freed_memory
-from demix.training.loop import EMA_WARMUP, train_step, update_average
+from demix.training.loop import average_decay, train_step, update_average
 
 Songs = dict[str, tuple[Audio, Audio]]  # stems and mixture by name
 EXCERPT_SECONDS = 20
@@ -116,7 +116,7 @@ def train(settings: list[str], change: Callable[[nn.Module], None] | None) -> tu
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=options.weight_decay)
     for step in range(options.steps):
         train_step(net, optimiser, pool=pool, settings=config, step=step, device=torch.device("cpu"))
-        update_average(average, net, decay=min(options.ema_decay, (1 + step) / (EMA_WARMUP + step)))
+        update_average(average, net, decay=average_decay(options, step))
     return average.eval(), count_parameters(net)
 
 

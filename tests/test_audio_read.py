@@ -77,6 +77,20 @@ def test_whole_reader_and_blocks_agree(falcon: Path) -> None:
     assert source.notes == ["of its 5 audio streams only the first is read"]
 
 
+@pytest.mark.parametrize(("codec", "suffix"), [("flac", "mka"), ("aac", "mkv")])
+def test_a_matroska_that_was_cut_off_is_named(tmp_path: Path, music: Audio, codec: str, suffix: str) -> None:
+    path, cut = tmp_path / f"a.{suffix}", tmp_path / f"cut.{suffix}"
+    encode(path, music, codec)
+    content = path.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    assert read(path)[1].notes == []
+    waveform, source = read(cut)
+    missing = (music.shape[1] - waveform.shape[1]) / 44_100
+    assert missing > 0.5
+    assert len(source.notes) == 1
+    assert "shorter than its header says" in source.notes[0]
+
+
 def test_films_and_tags(tmp_path: Path, music: Audio, encode_mp4: Make) -> None:
     assert read(encode_mp4(tmp_path / "a.mp4", [music], picture_first=True))[0].shape == music.shape
     with AudioSource(BASS) as source:

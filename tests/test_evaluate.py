@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from demix import audio
 from demix.config import STEMS, load_config
@@ -49,7 +50,8 @@ def test_every_system_every_stem_every_metric(results: Path) -> None:
 def test_scores_are_those_of_the_separator(results: Path, run: Path, songs_folder: Path) -> None:
     track = next(track for track in open_dataset(songs_folder) if track.split == "test")
     stems, mixture = track.load()
-    estimates = make_separator(load_run(run, device="cpu"), device="cpu").separate(mixture)
+    loaded = load_run(run, device="cpu")
+    estimates = make_separator(loaded.net, loaded.config, device=torch.device("cpu")).separate(mixture)
     expected = sdr(stems, np.stack([estimates[stem] for stem in STEMS]))
     rows = {r.stem: r.value for r in read_scores(results / "scores.csv") if (r.system, r.metric) == ("nano", "sdr")}
     np.testing.assert_allclose([rows[stem] for stem in STEMS], expected, atol=1e-5)

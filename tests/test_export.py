@@ -17,7 +17,8 @@ from demix import config, export
 from demix.cli_models import export as export_command
 from demix.config import STEMS, load_config
 from demix.errors import DemixError
-from demix.export import TOLERANCE, export_onnx
+from demix.export import export_onnx
+from demix.export_check import TOLERANCE
 from demix.models import build_net
 from demix.onnx_model import open_onnx
 from demix.pretrained import load

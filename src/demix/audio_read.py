@@ -124,6 +124,10 @@ class AudioSource:
                 f"{self.path}: expected {declared / self.sample_rate:.2f} s as its header says, received "
                 f"{done / self.sample_rate:.2f} s; it is cut off: get it again"
             )
+        if "matroska" in self._container.format.name and self.seconds is not None:
+            missing = self.seconds - done / self.sample_rate
+            if missing > MISSING_SECONDS:  # its header gives the length of the longest stream, not of this one
+                self.notes.append(f"{missing:.1f} s shorter than its header says: cut off, or its picture is longer")
 
     def _read_header(self) -> None:
         streams = self._container.streams.audio

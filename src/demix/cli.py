@@ -59,8 +59,9 @@ def train(
     from demix.config import load_config
     from demix.data import dataset_label
     from demix.data.library import open_prepared
+    from demix.runtime import require_torch
 
-    _require_torch()
+    require_torch("demix train")
     from demix.training.loop import train as run_training
 
     loaded = load_config(config, settings or ())
@@ -95,9 +96,9 @@ def evaluate(
     from demix.data import LICENCES, dataset_label, open_dataset
     from demix.data.track import SPLITS
     from demix.report.build import build, summary
-    from demix.runtime import read_run_record
+    from demix.runtime import read_run_record, require_torch
 
-    _require_torch()
+    require_torch("demix evaluate")
     from demix.evaluation.evaluate import evaluate as run_evaluation
 
     if split not in SPLITS:
@@ -147,8 +148,9 @@ def compare(
     from demix.cli_bars import Bars
     from demix.config import load_config
     from demix.report.build import summary
+    from demix.runtime import require_torch
 
-    _require_torch()
+    require_torch("demix compare")
     from demix.compare import PlannedRun, plan_runs
     from demix.compare import compare as run_comparison
     from demix.data import dataset_label
@@ -201,15 +203,6 @@ def _stop(sentence: str, status: int) -> NoReturn:
     """End with one line on standard error."""
     typer.echo(f"demix: {sentence}", err=True)
     sys.exit(status)
-
-
-def _require_torch() -> None:
-    """Raise `DemixError` with the remedy where the training extra is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("torch", "safetensors", "jaxtyping") if find_spec(name) is None]
-    if missing:
-        raise DemixError(f"expected {' and '.join(missing)}, which is missing; pip install 'demix-lab[compare]'")
 
 
 def _plain_name(name: str) -> str:

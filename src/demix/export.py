@@ -1,6 +1,6 @@
 """From a run folder to an ONNX file: trace the net, shrink the graph, check it against the net on real music.
 
-A file whose masks differ from the net's by more than `TOLERANCE` is not written.
+A file whose masks differ from the net's by more than `demix.export_check.TOLERANCE` is not written.
 """
 
 import warnings
@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from demix import __version__
 from demix.config import CHANNELS, SAMPLE_RATE, STEMS
-from demix.data import ARTISTS, LICENCES, dataset_label, open_dataset
+from demix.data import ARTISTS, LICENCES, dataset_label
 from demix.errors import DemixError
 from demix.export_card import write_card
+from demix.export_check import check_difference, load_checked_music
 from demix.files import atomic
 from demix.onnx_model import Facts, load_onnx
 from demix.runtime import Run, TorchMasker, load_run
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
     import onnx
     from torch import nn
 
-TOLERANCE = 1e-4  # largest difference of a mask, which lies between 0 and 1
 TRACED_FRAMES = 37  # a prime: no multiple of a patch or stride, so that the padding is traced as well
 OPSET = 18
 LARGE = 10_000  # numbers; a constant of fewer stays as it is
-CHECKED_SPLIT = "valid"
 
 
 def export_onnx(
@@ -65,11 +64,7 @@ def export_onnx(
         model.metadata_props.add(key=key, value=value)
     content = model.SerializeToString()
     difference = _largest_difference(content, run, facts, path)
-    if not difference <= TOLERANCE:  # NaN is refused too
-        raise DemixError(
-            f"{path}: expected masks within {TOLERANCE} of the net's, but they differ by {difference:.2g}; "
-            "nothing is written; report it with the run's settings"
-        )
+    check_difference(path, difference)
     write_card(path.with_suffix(".md"), facts)
     with atomic(path) as file:
         file.write(content)
@@ -200,7 +195,7 @@ def _largest_difference(content: bytes, run: Run, facts: Facts, path: Path) -> f
     """Compare masks on an embedded song: one frame, a segment, and three pieces longer than a segment at once."""
     import torch
 
-    song = next(track for track in open_dataset("free") if track.split == CHECKED_SPLIT).mixture()
+    song = load_checked_music()
     stft = STFT(facts.n_fft, facts.hop_length)
     segment = min(round(facts.segment_seconds * facts.sample_rate), song.shape[-1] // 4)
     reference = TorchMasker(run.net, facts.mask, torch.device("cpu"))

@@ -6,12 +6,13 @@
 
 `spectrum` is float32 `(batch, channels, bins, frames, 2)`, real and imaginary part last; `masks` are float32
 `(batch, stems, channels, bins, frames)`, between 0 and 1; any batch, any frames. Files whose masks differ from the
-net's by more than `TOLERANCE` are not written.
+net's by more than `demix.export_check.TOLERANCE` are not written.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,14 @@ import numpy.typing as npt
 
 from demix import __version__
 from demix.config import CHANNELS, SAMPLE_RATE, STEMS
-from demix.data import open_dataset
 from demix.errors import DemixError
+from demix.export_check import check_difference, load_checked_music
+from demix.files import writing
+from demix.onnx_model import to_parts
 from demix.runtime import Run, TorchMasker, load_run
 from demix.separator import Masker
 from demix.spectral import STFT
 
-TOLERANCE = 1e-4  # largest difference of a mask, which lies between 0 and 1
-CHECKED_SPLIT = "valid"
 SAVED_MODEL, LITE_FILE, METADATA_FILE = "saved_model", "model.tflite", "metadata.json"
 
 
@@ -52,25 +53,18 @@ def export_tensorflow(folder: Path, out: Path) -> float:
     run = load_run(folder, device="cpu")
     scratch = out.with_name(f".{out.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        scratch.mkdir(parents=True)
-        _write_models(run, scratch)
-        _write_metadata(run, scratch / METADATA_FILE)
-        maskers = {SAVED_MODEL: open_saved_model(scratch / SAVED_MODEL), LITE_FILE: open_lite(scratch / LITE_FILE)}
-        differences = {name: _largest_difference(masker, run) for name, masker in maskers.items()}
-        for name, difference in differences.items():
-            if not difference <= TOLERANCE:  # NaN is refused too
-                raise DemixError(
-                    f"{out / name}: expected masks within {TOLERANCE} of the net's, but they differ by "
-                    f"{difference:.2g}; nothing is written; report it with the run's settings"
-                )
-        scratch.replace(out)
-    except OSError as error:
-        raise DemixError(
-            f"{out}: cannot be written ({error.strerror or error}); free some room or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with writing(out):
+        try:
+            scratch.mkdir(parents=True)
+            _write_models(run, scratch)
+            _write_metadata(run, scratch / METADATA_FILE)
+            maskers = {SAVED_MODEL: open_saved_model(scratch / SAVED_MODEL), LITE_FILE: open_lite(scratch / LITE_FILE)}
+            differences = _compare(maskers, run)
+            for name, difference in differences.items():
+                check_difference(out / name, difference)
+            scratch.replace(out)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     return max(differences.values())
 
 
@@ -83,7 +77,7 @@ def open_saved_model(path: Path) -> Masker:
 
     def masker(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
         with tf.device("/CPU:0"):
-            return model.signatures["serving_default"](spectrum=tf.constant(_as_parts(spectrum)))["masks"].numpy()
+            return model.signatures["serving_default"](spectrum=tf.constant(to_parts(spectrum)))["masks"].numpy()
 
     return masker
 
@@ -95,7 +89,7 @@ def open_lite(path: Path) -> Masker:
     runner = Interpreter(str(path)).get_signature_runner("serving_default")
 
     def masker(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
-        return runner(spectrum=_as_parts(spectrum))["masks"]
+        return runner(spectrum=to_parts(spectrum))["masks"]
 
     return masker
 
@@ -154,23 +148,21 @@ def _write_metadata(run: Run, path: Path) -> None:
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def _largest_difference(masker: Masker, run: Run) -> float:
-    """Compare masks with the net's on an embedded song: one segment, and two short pieces at once."""
+def _compare(maskers: Mapping[str, Masker], run: Run) -> dict[str, float]:
+    """Return each masker's largest difference from the net: one segment, and two short pieces at once."""
     import torch
 
     settings = run.config
-    song = next(track for track in open_dataset("free") if track.split == CHECKED_SPLIT).mixture()
-    spectrum = STFT(settings.spectral.n_fft, settings.spectral.hop_length).forward(song)
+    spectrum = STFT(settings.spectral.n_fft, settings.spectral.hop_length).forward(load_checked_music())
     frames = round(settings.data.segment_seconds * SAMPLE_RATE / settings.spectral.hop_length)
     middle = spectrum.shape[-1] // 2
     segment = spectrum[None, ..., middle : middle + frames]
     # An odd number of frames is no multiple of a patch or stride: the padding is compared as well.
     pieces = np.stack([spectrum[..., :37], spectrum[..., middle : middle + 37]])
     reference = TorchMasker(run.net, settings.model.mask, torch.device("cpu"))
+    expected = [(piece, reference(piece)) for piece in (segment, pieces)]
     # NumPy's max, as Python's may pass over a NaN.
-    return float(np.max([np.abs(reference(piece) - masker(piece)).max() for piece in (segment, pieces)]))
-
-
-def _as_parts(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
-    """Return `(..., 2)`: real and imaginary part of every number."""
-    return np.ascontiguousarray(spectrum, np.complex64).view(np.float32).reshape(*spectrum.shape, 2)
+    return {
+        name: float(np.max([np.abs(masks - masker(piece)).max() for piece, masks in expected]))
+        for name, masker in maskers.items()
+    }

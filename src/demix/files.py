@@ -24,7 +24,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         DemixError: when the file cannot be written (a full disk, a folder without permission).
     """
     part = path.with_name(f".{path.name}.part")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part.open("wb") as file:
@@ -34,6 +34,13 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing `path`, a file or folder, into a `DemixError` with the remedy."""
+    try:
+        yield
     except OSError as error:
         raise DemixError(
             f"{path}: cannot be written ({error.strerror or error}); free some room or choose another folder"

@@ -91,9 +91,13 @@ class OnnxMasker:
 
     def __call__(self, spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
         """Return masks `(batch, stems, channels, bins, frames)` for a spectrum `(batch, channels, bins, frames)`."""
-        parts = np.ascontiguousarray(spectrum, np.complex64).view(np.float32).reshape(*spectrum.shape, 2)
-        masks: npt.NDArray[np.float32] = self.session.run(["masks"], {"spectrum": parts})[0]
+        masks: npt.NDArray[np.float32] = self.session.run(["masks"], {"spectrum": to_parts(spectrum)})[0]
         return masks
+
+
+def to_parts(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    """Return `(..., 2)`: real and imaginary part of every number, as exported nets take them."""
+    return np.ascontiguousarray(spectrum, np.complex64).view(np.float32).reshape(*spectrum.shape, 2)
 
 
 def open_onnx(path: Path, *, device: str = "auto", threads: int | None = None) -> OnnxMasker:

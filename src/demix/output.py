@@ -10,6 +10,7 @@ from pathlib import Path
 from demix.audio_write import ENCODINGS
 from demix.config import STEMS
 from demix.errors import DemixError
+from demix.files import writing
 
 CLIP_MODES = ("rescale", "clamp", "none")
 
@@ -112,22 +113,20 @@ def staged(targets: dict[str, Path], home: Path) -> Iterator[dict[str, Path]]:
     stage = home / f".demix-{digest}.part"
     parents = {target.parent for target in targets.values()}
     together = len(parents) == 1 and not first.parent.exists()
-    try:
-        shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir(parents=True)
-        yield {
-            stem: stage / (target.name if together else f"{stem}{target.suffix}") for stem, target in targets.items()
-        }
-        if together:
-            first.parent.parent.mkdir(parents=True, exist_ok=True)
-            stage.replace(first.parent)
-        else:
-            for stem, target in targets.items():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (stage / f"{stem}{target.suffix}").replace(target)
-    except OSError as error:
-        raise DemixError(
-            f"{first.parent}: cannot be written ({error.strerror or error}); free some room or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    with writing(first.parent):
+        try:
+            shutil.rmtree(stage, ignore_errors=True)
+            stage.mkdir(parents=True)
+            yield {
+                stem: stage / (target.name if together else f"{stem}{target.suffix}")
+                for stem, target in targets.items()
+            }
+            if together:
+                first.parent.parent.mkdir(parents=True, exist_ok=True)
+                stage.replace(first.parent)
+            else:
+                for stem, target in targets.items():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    (stage / f"{stem}{target.suffix}").replace(target)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)

@@ -1,12 +1,18 @@
 """Models on board: the nets that ship with demix, as ONNX files with a model card each. And any other, by its path."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demix import runtime
+from demix.config import Config
 from demix.errors import DemixError
 from demix.onnx_model import Facts, OnnxMasker, open_onnx
 from demix.separator import Separator
 from demix.spectral import STFT
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 FOLDER = Path(__file__).parent / "pretrained_models"
 
@@ -44,7 +50,8 @@ def load(name_or_path: str | Path = "unet", *, device: str = "auto", threads: in
     on_board = model_paths()
     path = on_board.get(str(name_or_path), Path(name_or_path))
     if path.is_dir():
-        return make_separator(runtime.load_run(path, device=device), device=device)
+        run = runtime.load_run(path, device=device)
+        return make_separator(run.net, run.config, device=runtime.pick_device(device))
     if not path.is_file():
         raise DemixError(
             f"{name_or_path}: expected a model on board ({', '.join(on_board) or 'none is'}), an .onnx file or a run "
@@ -53,13 +60,12 @@ def load(name_or_path: str | Path = "unet", *, device: str = "auto", threads: in
     return _from_onnx(open_onnx(path, device=device, threads=threads))
 
 
-def make_separator(run: runtime.Run, *, device: str = "auto") -> Separator:
-    """Return a separator around a trained PyTorch net, with chunks as long as its training segments."""
-    spectral = run.config.spectral
+def make_separator(net: "nn.Module", settings: Config, *, device: "torch.device") -> Separator:
+    """Return a separator around a PyTorch net on `device`, with chunks as long as its training segments."""
     return Separator(
-        masker=runtime.TorchMasker(run.net, run.config.model.mask, runtime.pick_device(device)),
-        stft=STFT(spectral.n_fft, spectral.hop_length),
-        chunk_seconds=run.config.data.segment_seconds,
+        masker=runtime.TorchMasker(net.eval(), settings.model.mask, device),
+        stft=STFT(settings.spectral.n_fft, settings.spectral.hop_length),
+        chunk_seconds=settings.data.segment_seconds,
     )
 
 

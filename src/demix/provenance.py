@@ -50,8 +50,12 @@ def git_commit() -> str | None:
 
 def machine() -> dict[str, str | int]:
     """Return processor, number of usable cores, system and versions."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"cpu": _cpu_name(), "cores": usable, "system": platform.system(), **library_versions()}
+    return {"cpu": _cpu_name(), "cores": usable_cores(), "system": platform.system(), **library_versions()}
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use, which a container may keep below the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _git(*arguments: str, folder: Path) -> str:

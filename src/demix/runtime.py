@@ -85,7 +85,7 @@ def require_torch(what: str) -> None:
     if missing:
         raise DemixError(
             f"{what}: expected {', '.join(missing)} to be installed, found nothing of that name; "
-            "pip install 'demix-lab[train]'"
+            "pip install 'demix-lab[compare]'"
         )
 
 

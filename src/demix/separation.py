@@ -1,7 +1,6 @@
 """Songs in, files of stems out: finds the songs, loads the nets, and works through them, several at once if asked."""
 
 import dataclasses
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from demix.errors import DemixError
 from demix.output import Output
+from demix.provenance import usable_cores
 from demix.separation_song import Job, Listener, Outcome
 from demix.songs import Song, open_songs
 
@@ -93,7 +93,7 @@ def _load(models: Sequence[str] | Mapping[str, "Separator"], device: str, jobs: 
         return dict(models)
     from demix.pretrained import load
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     # A chunk for each core is faster than all cores for one chunk: the transforms around the net take one core only.
     workers = min(GREATEST_WORKERS, max(1, cores // jobs))
     threads = max(1, cores // (workers * jobs))

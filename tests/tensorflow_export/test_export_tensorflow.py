@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 
 from demix import config, tensorflow_nets
 from demix.errors import DemixError
+from demix.export_check import TOLERANCE
 from demix.export_tensorflow import (
     LITE_FILE,
     METADATA_FILE,
     SAVED_MODEL,
-    TOLERANCE,
     export_tensorflow,
     open_lite,
     open_saved_model,

@@ -25,7 +25,7 @@ from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scor
 from demix.files import atomic
 from demix.models import MODEL_LABELS
 from demix.pretrained import make_separator
-from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run
+from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run, pick_device
 
 RESULTS_FILE = "results.json"
 BASELINE_LABELS = {
@@ -83,7 +83,7 @@ def evaluate(
     runs = [load_run(folder, device=device) for folder in folders]
     _check_runs(runs, tracks)
     nets = [_describe_net(run) for run in runs]
-    separators = {run.name: make_separator(run, device=device) for run in runs}
+    separators = {run.name: make_separator(run.net, run.config, device=pick_device(device)) for run in runs}
     names = [*separators, *BASELINES]
     scores: list[ScoreRow] = []
     seconds: list[SecondRow] = []

@@ -114,7 +114,7 @@ def train(
         started = time.perf_counter()
         net.train()
         loss = train_step(net, optimiser, pool=pool, settings=settings, step=progress.step, device=device)
-        update_average(ema, net, decay=min(options.ema_decay, (1 + progress.step) / (EMA_WARMUP + progress.step)))
+        update_average(ema, net, decay=average_decay(options, progress.step))
         losses.append(loss)
         value = float(loss)
         progress = replace(progress, step=progress.step + 1, seconds=progress.seconds + time.perf_counter() - started)
@@ -177,6 +177,11 @@ def learning_rate(options: config.Training, step: int) -> float:
     """Learning rate of batch `step`: a straight rise, times half a cosine to zero (Loshchilov and Hutter 2017)."""
     rise = min(1.0, (step + 1) / max(1, options.warmup_steps))
     return options.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+
+
+def average_decay(options: config.Training, step: int) -> float:
+    """Decay of the averaged weights after batch `step`: lower in the first steps, to forget the random weights."""
+    return min(options.ema_decay, (1 + step) / (EMA_WARMUP + step))
 
 
 @torch.no_grad()

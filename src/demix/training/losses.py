@@ -8,8 +8,6 @@ from demix.models.stft import istft
 
 WAVEFORM_FLOOR = 1e-9  # mean square that digital silence counts as: -90 dBFS
 SPECTRUM_FLOOR = 1e-6  # the same for magnitudes, whose mean square is about n_fft / 4 times the waveform's
-
-
 ERROR_FLOOR = 0.01  # of the mixture's energy: a stem whose error is 20 dB below the mixture is good enough
 
 

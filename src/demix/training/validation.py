@@ -10,9 +10,7 @@ from demix import config
 from demix.config import STEMS
 from demix.data.stored import StoredTrack
 from demix.metrics import mean_of_defined, sdr
-from demix.runtime import TorchMasker
-from demix.separator import Separator
-from demix.spectral import STFT
+from demix.pretrained import make_separator
 
 
 def validate(
@@ -24,11 +22,7 @@ def validate(
     on_progress: Callable[[float], None] | None = None,
 ) -> float:
     """Return the mean `sdr` in dB over the validation songs of the mean over their sounding stems."""
-    separator = Separator(
-        masker=TorchMasker(net.eval(), settings.model.mask, device),
-        stft=STFT(settings.spectral.n_fft, settings.spectral.hop_length),
-        chunk_seconds=settings.data.segment_seconds,
-    )
+    separator = make_separator(net, settings, device=device)
     scores = []
     for index, track in enumerate(tracks):
         audio = track.audio().astype(np.float32) * np.float32(track.scale)
