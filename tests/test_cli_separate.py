@@ -140,6 +140,10 @@ def test_two_models_side_by_side(song: Path, steady: Path) -> None:
         (["--clip-mode", "soft"], "rescale, clamp, none"),
         (["--device", "abacus"], "abacus"),
         (["-o", "a song.wav"], "a song.wav"),
+        (["--loud"], "No such option: --loud"),
+        (["-j", "many"], "; see demix separate --help"),
+        ([""], "received an empty name"),
+        (["--model", "."], ".: expected a run folder"),
     ],
 )
 def test_what_users_get_wrong_is_one_sentence(song: Path, steady: Path, arguments: list[str], says: str) -> None:
@@ -153,18 +157,36 @@ def test_what_users_get_wrong_is_one_sentence(song: Path, steady: Path, argument
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to a process")
-def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, song_excerpt: Audio, steady: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_end_from_outside_leaves_nothing_half_written(
+    tmp_path: Path, song_excerpt: Audio, steady: Path, name: str
+) -> None:
     long = np.tile(song_excerpt.sum(axis=0), 40)  # four minutes
     soundfile.write(tmp_path / "long.wav", long.T / 2, 44_100)
     with start(tmp_path, "long.wav", "-n", steady) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.rglob("*.raw")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + getattr(signal, name)
     assert b"Traceback" not in error
-    assert files_below(tmp_path) == ["long.wav"]
+    assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no such names")
+def test_names_that_steer_terminals_and_names_like_options(song: Path, steady: Path) -> None:
+    strange = song.rename(song.parent / "a\x1b[31m\nb [red]c[red].wav")
+    status, out, error = demix(song.parent, strange.name, "-n", steady)
+    assert (status, error) == (0, "")
+    [line] = out.splitlines()
+    assert "\x1b" not in line
+    assert "a\\x1b[31m\\nb [red]c[red].wav: separated" in line
+    leading = strange.rename(song.parent / "-lead.wav")
+    status, _, error = demix(song.parent, leading.name, "-n", steady)
+    assert status == 2
+    assert "write ./-lead.wav" in error
+    assert demix(song.parent, "-n", steady, "--", leading.name)[0] == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")

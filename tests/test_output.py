@@ -20,6 +20,7 @@ def test_names_are_filled_in() -> None:
     ("wrong", "says"),
     [
         ({"filename": "{track}.{ext}"}, r"expected \{stem\}"),
+        ({"filename": "{{stem}}.{ext}"}, r"expected \{stem\}"),
         ({"filename": "{stem}/{artist}"}, "only fields"),
         ({"filename": "{stem}{"}, "only fields"),
         ({"filename": "{stem}{track.x}"}, "only fields"),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from demix import separation_song
+from demix import audio, separation_song, songs
 from demix.audio_read import AudioSource
 from demix.config import STEMS
 from demix.errors import DemixError
@@ -167,10 +167,10 @@ def test_what_is_there_is_skipped_unless_forced(tmp_path: Path, music: Audio) ->
     [first] = run(tmp_path / "song.wav", out=tmp_path / "out")
     vocals = Path(first.stems["vocals"])
     before = hashlib.sha256(vocals.read_bytes()).hexdigest()
-    vocals.write_bytes(b"")
+    audio.write(vocals, np.zeros_like(music), sample_rate=44_100)
     [second] = run(tmp_path / "song.wav", out=tmp_path / "out")
     assert (second.status, second.stems) == ("skipped", first.stems)
-    assert vocals.read_bytes() == b""
+    assert not read(vocals).any()
     [third] = run(tmp_path / "song.wav", out=tmp_path / "out", force=True)
     assert third.status == "done"
     assert hashlib.sha256(vocals.read_bytes()).hexdigest() == before  # and the same input gives the same bytes
@@ -184,6 +184,88 @@ def test_songs_of_the_same_name_do_not_overwrite_each_other(tmp_path: Path, musi
     assert "{trackext}" in (second.error or "")
     both = run(tmp_path, out=tmp_path / "out", filename="{track}-{trackext}-{stem}.{ext}")
     assert [outcome.status for outcome in both] == ["done", "done"]
+
+
+def test_stems_of_another_song_of_that_name_are_neither_kept_nor_lost(tmp_path: Path, music: Audio) -> None:
+    for folder, length in (("a", 1), ("b", 3)):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "01.wav", np.tile(music, length).T, 44_100)
+    [first] = run(tmp_path / "a", out=tmp_path / "out")
+    [second] = run(tmp_path / "b", out=tmp_path / "out")
+    assert second.status == "failed"
+    assert "those last 1.0 s and the song 3.0 s" in (second.error or "")
+    assert read(first.stems["drums"]).shape == music.shape
+    assert run(tmp_path / "a", out=tmp_path / "out")[0].status == "skipped"
+    both = run(tmp_path / "a", tmp_path / "b", out=tmp_path / "new")
+    assert "give one another --out" in (both[1].error or "")
+
+
+def test_stems_that_cannot_be_read_are_written_again(tmp_path: Path, music: Audio) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T, 44_100)
+    [first] = run(tmp_path / "song.wav", out=tmp_path / "out")
+    Path(first.stems["vocals"]).write_bytes(b"")
+    assert run(tmp_path / "song.wav", out=tmp_path / "out")[0].status == "done"
+    assert read(first.stems["vocals"]).shape == music.shape
+
+
+@pytest.mark.parametrize("filename", ["{track}_{stem}.{ext}", "{stem}.{ext}", "{stem}/{track}.{ext}", "a/b/{stem}"])
+def test_any_file_name_works_in_a_new_folder(tmp_path: Path, music: Audio, filename: str) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T, 44_100)
+    [outcome] = run(tmp_path / "song.wav", out=tmp_path / "out", filename=filename)
+    assert outcome.status == "done", outcome.error
+    assert sorted(f"out/{path}" for path in files_below(tmp_path / "out")) == sorted(
+        Path(path).relative_to(tmp_path).as_posix() for path in outcome.stems.values()
+    )
+
+
+def test_names_without_a_name_stop_nobody(tmp_path: Path, music: Audio) -> None:
+    for name in ("...mp3", "song.wav"):
+        soundfile.write(tmp_path / name, music.T, 44_100, format="WAV")
+    outcomes = run(tmp_path / "...mp3", tmp_path / "song.wav", out=tmp_path / "out")
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    assert (tmp_path / "out" / "steady" / "...mp3" / "bass.wav").is_file()
+    [failed, done] = run(tmp_path / "...mp3", tmp_path / "song.wav", out=tmp_path / "o", filename="{trackext}.{stem}")
+    assert (failed.status, done.status) == ("done", "done")
+
+
+def test_folders_without_songs_and_folders_that_cannot_be_read(
+    tmp_path: Path, music: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("empty", "all/closed", "all/open"):
+        (tmp_path / name).mkdir(parents=True)
+    soundfile.write(tmp_path / "all" / "open" / "song.wav", music.T, 44_100)
+    (tmp_path / "all" / "open" / "round").symlink_to(tmp_path / "all")  # a loop
+    (tmp_path / "all" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    soundfile.write(tmp_path / "elsewhere" / "other.wav", music.T, 44_100)
+    closed = str(tmp_path / "all" / "closed")
+    scan, access = songs.os.scandir, songs.os.access
+
+    def scan_open(path: str) -> object:
+        if str(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", scan_open)  # who is root may read everything
+    monkeypatch.setattr("os.access", lambda path, mode: str(path) != closed and access(path, mode))
+    outcomes = run(tmp_path / "empty", tmp_path / "all", out=tmp_path / "out")
+    told = {Path(outcome.song).name: (outcome.status, outcome.error or "") for outcome in outcomes}
+    assert sorted(told) == ["closed", "empty", "other.wav", "song.wav"]
+    assert (told["other.wav"][0], told["song.wav"][0]) == ("done", "done")
+    assert "found none" in told["empty"][1]
+    assert "expected a folder that can be read" in told["closed"][1]
+
+
+@pytest.mark.parametrize("place", [".", "out"])
+def test_stems_are_no_songs_wherever_they_go(tmp_path: Path, music: Audio, place: str) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T, 44_100)
+    for expected in ("done", "skipped"):
+        assert [outcome.status for outcome in run(tmp_path, out=tmp_path / place)] == [expected]
+
+
+def test_an_empty_name_is_not_this_folder() -> None:
+    with pytest.raises(DemixError, match="received an empty name"):
+        separate("", models=MODELS)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), DemixError("told to"), OSError(28, "No space left on device")])
@@ -224,7 +306,7 @@ def test_a_song_too_large_for_the_disk_is_refused_before(
     [
         ({"jobs": 0}, "jobs: expected at least 1"),
         ({"overlap": 1.0}, "overlap: expected 0 to 0.95"),
-        ({"segment_seconds": 0.0}, "segment: expected 0.1 to 120"),
+        ({"segment_seconds": 0.0}, "segment: expected more than 0 and at most 120"),
     ],
 )
 def test_wrong_options_are_one_sentence(tmp_path: Path, options: dict[str, float], says: str) -> None:

@@ -74,6 +74,19 @@ def test_wrong_shape_is_one_sentence(waveform: np.ndarray) -> None:
         separator(identity).separate(waveform)
 
 
+@pytest.mark.parametrize("waveform", [np.ones((2, 10), np.int16), np.ones((2, 10), complex), [[0.0], [0.0]], None])
+def test_what_is_no_array_of_floats_is_one_sentence(waveform: np.ndarray) -> None:
+    with pytest.raises(DemixError, match="expected a NumPy array of floats"):
+        separator(identity).separate(waveform)
+
+
+def test_double_precision_is_taken() -> None:
+    waveform = np.linspace(-1, 1, 20_000).reshape(2, -1)
+    stems, same = (separator(identity).separate(each) for each in (waveform, waveform.astype(np.float32)))
+    for stem, estimate in stems.items():
+        np.testing.assert_array_equal(estimate, same[stem])
+
+
 @pytest.mark.parametrize("size", [1, 999, CHUNK, 2 * CHUNK + 1])
 @pytest.mark.parametrize("samples", [1, CHUNK - 1, CHUNK, 3 * CHUNK + 7])
 def test_blocks_of_any_size_give_the_very_same_stems(song_excerpt: np.ndarray, size: int, samples: int) -> None:

@@ -1,14 +1,16 @@
 """The command `demix`. Commands only translate: arguments to calls, events to bars, errors to one line and status 2."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate
-from demix.errors import DemixError
+from demix.errors import DemixError, printable
 
 if TYPE_CHECKING:  # heavy imports wait for the command that needs them
     from demix.report.build import Summary
@@ -25,6 +27,7 @@ app.command()(cli_doctor.doctor)
 app.add_typer(cli_data.app, name="data")
 
 INTERRUPTED = 130  # exit status after Ctrl-C
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # of click, of which typer may bring its own copy
 
 Settings = Annotated[
     list[str] | None,
@@ -187,21 +190,44 @@ def report(folder: Annotated[Path, typer.Argument(help="A results folder.")]) ->
 
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit status 2."""
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal, a service that stops: clean up as after Ctrl-C
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end)
     try:
-        app()
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # typer ends so after Ctrl-C, without a word
-            _stop("interrupted; the same command goes on with what is not done (`train` with --resume)", INTERRUPTED)
-        raise
+        status = app(prog_name="demix", standalone_mode=False)
+    except _UsageError as error:
+        _stop_usage(error)
     except DemixError as error:
         _stop(str(error), 2)
     except OSError as error:
-        _stop(f"{error.filename or 'a file'}: {error.strerror or error}; check the path and the room on disk", 2)
+        what = error.filename or "standard output or a file"
+        _stop(f"{what}: {error.strerror or error}; check the path and the room on disk", 2)
+    if status == INTERRUPTED:  # typer ends so after Ctrl-C, without a word
+        resume = " with --resume" if sys.argv[1:2] == ["train"] else ""
+        _stop(f"interrupted; the same command{resume} goes on with what is not done", INTERRUPTED)
+    sys.exit(status)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    """End the process from wherever it is, so that what is half-written is removed on the way."""
+    sys.exit(128 + number)
+
+
+def _stop_usage(error: Any) -> NoReturn:
+    """Say in one line what is wrong with the command line, where the help is, and what a leading dash does."""
+    message = error.format_message()
+    if not message or "\n" in message:  # no arguments at all: this is the help, or it has been shown
+        typer.echo(message, err=True, nl=bool(message))
+        sys.exit(2)
+    path = next((item for item in sys.argv[1:] if item.startswith("-") and os.path.lexists(item)), None)
+    help_of = error.ctx.command_path if error.ctx else "demix"
+    remedy = f"write ./{path} for the file of that name" if path else f"see {help_of} --help"
+    _stop(f"{message.rstrip('.')}; {remedy}", 2)
 
 
 def _stop(sentence: str, status: int) -> NoReturn:
     """End with one line on standard error."""
-    typer.echo(f"demix: {sentence}", err=True)
+    typer.echo(f"demix: {printable(sentence)}", err=True)
     sys.exit(status)
 
 

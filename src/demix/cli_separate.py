@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from demix.errors import DemixError
+from demix.errors import DemixError, printable
 
 if TYPE_CHECKING:  # heavy imports wait for the command
     from demix.output import Output
@@ -102,7 +102,8 @@ def _run(
         bars.TextColumn("{task.fields[speed]}", markup=False),
         bars.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as progress:
+    console = Console(stderr=True, highlight=False)
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks: dict[tuple[str, str], bars.TaskID] = {}
 
         def listen(event: "Progress | Outcome") -> None:
@@ -113,7 +114,7 @@ def _run(
                 _tell(event, as_json)
                 return
             if key not in tasks:
-                tasks[key] = progress.add_task(f"{Path(event.song).name} {event.model}", speed="")
+                tasks[key] = progress.add_task(f"{printable(Path(event.song).name)} {event.model}", speed="")
             elapsed = progress.tasks[progress.task_ids.index(tasks[key])].elapsed
             progress.update(
                 tasks[key],
@@ -143,14 +144,15 @@ def _tell(outcome: "Outcome", as_json: bool) -> None:
         facts["speed"] = outcome.seconds / outcome.elapsed if outcome.elapsed else None
         typer.echo(json.dumps(facts, ensure_ascii=True))
     elif outcome.status == "skipped":
-        typer.echo(f"{outcome.song}: skipped, {_place(outcome)} is there; --force writes it again")
+        typer.echo(printable(f"{outcome.song}: skipped, {_place(outcome)} is there; --force writes it again"))
     elif outcome.status == "done":
         minutes, seconds = divmod(round(outcome.seconds), 60)
         speed = outcome.seconds / outcome.elapsed
         notes = "".join(f"; {note}" for note in outcome.notes)
-        typer.echo(f"{outcome.song}: {_place(outcome)} ({minutes}:{seconds:02}, {speed:.1f}x real time){notes}")
+        length = f"{minutes}:{seconds:02}"
+        typer.echo(printable(f"{outcome.song}: {_place(outcome)} ({length}, {speed:.1f}x real time){notes}"))
     if outcome.error is not None:
-        typer.echo(f"demix: {outcome.error}", err=True)
+        typer.echo(f"demix: {printable(outcome.error)}", err=True)
 
 
 def _place(outcome: "Outcome") -> str:

@@ -16,6 +16,7 @@ from demix.errors import DemixError
 STEMS = ("vocals", "drums", "bass", "other")  # always in this order
 SAMPLE_RATE = 44_100  # Hz; the only rate that data sets and nets know
 CHANNELS = 2
+GREATEST_SEGMENT_SECONDS = 120  # of a chunk that a net is given, in training and separation
 MAX_TRANSPOSE = 36  # semitones that training may move a stem up or down
 
 
@@ -147,7 +148,7 @@ class Config:
 
 # Lowest and highest value that makes sense; keys as in `--set`.
 _RANGES: dict[str, tuple[float, float]] = {
-    "data.segment_seconds": (0.1, 600),
+    "data.segment_seconds": (0.1, GREATEST_SEGMENT_SECONDS),
     "data.batch_size": (1, 65_536),
     "augment.remix": (0, 1),
     "augment.rest": (0, 1),

@@ -8,8 +8,8 @@ from demix.onnx_model import Facts
 FEW_MINUTES = 300  # MUSDB18's 86 training songs last 330
 METRIC_NOTES = {
     "sdr": "whole song, mean over songs",
-    "sdr_bsseval": "median over the seconds in which no stem is silent, then over songs; it falls far below 0 where a stem "
-    "is all but silent in most of these",
+    "sdr_bsseval": "median over the seconds in which no stem is silent, then over songs; it falls far below 0 "
+    "where a stem is all but silent in most of these",
 }
 
 

@@ -1,5 +1,6 @@
 """Files that are either whole or not there: what is killed half-way leaves nothing under the final name."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from demix.errors import DemixError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -42,6 +45,5 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DemixError(
-            f"{path}: cannot be written ({error.strerror or error}); free some room or choose another folder"
-        ) from error
+        remedy = "free some room or choose another folder" if error.errno in _NO_ROOM else "choose another folder"
+        raise DemixError(f"{path}: cannot be written ({error.strerror or error}); {remedy}") from error

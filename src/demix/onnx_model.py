@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from demix.config import CHANNELS, SAMPLE_RATE, STEMS
+from demix.config import CHANNELS, GREATEST_SEGMENT_SECONDS, SAMPLE_RATE, STEMS
 from demix.errors import DemixError
+from demix.spectral import check_stft
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -123,6 +124,8 @@ def load_onnx(content: bytes, *, where: str, device: str = "auto", threads: int 
     import onnxruntime
 
     chosen = pick_device(device)
+    if threads is not None and threads < 1:
+        raise DemixError(f"threads: expected at least 1, or None for all cores, received {threads}")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or 0  # 0 is all cores
@@ -185,8 +188,11 @@ def _read_facts(metadata: Mapping[str, str], where: str) -> Facts:
     try:
         values = {name: json.loads(metadata[name]) for name in names}
         facts = Facts(**{**values, "stems": tuple(values["stems"]), "scored_songs": tuple(values["scored_songs"])})
-    except (ValueError, TypeError) as error:
-        raise DemixError(f"{where}: expected metadata in JSON, but {error}; export the run again") from error
+        check_stft(facts.n_fft, facts.hop_length)
+        if not 0 < facts.segment_seconds <= GREATEST_SEGMENT_SECONDS:
+            raise ValueError(f"segment_seconds is {facts.segment_seconds}")
+    except (ValueError, TypeError, DemixError) as error:
+        raise DemixError(f"{where}: expected metadata that makes sense, but {error}; export the run again") from error
     if (facts.stems, facts.sample_rate, facts.channels) != (STEMS, SAMPLE_RATE, CHANNELS):
         raise DemixError(
             f"{where}: expected {', '.join(STEMS)} at {SAMPLE_RATE} Hz in {CHANNELS} channels, received "

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +53,8 @@ class Output:
             raise DemixError(f"two stems: expected one of {', '.join(STEMS)}, received {self.two_stems!r}")
         if not 32 <= self.mp3_bitrate <= 320:
             raise DemixError(f"mp3 bit rate: expected 32 to 320 kilobits a second, received {self.mp3_bitrate}")
-        if "{stem}" not in self.filename:
+        if len(set(self.targets("model", "track", ".wav").values())) < len(self.names):
             raise DemixError(f"file name: expected {{stem}} in it, received {self.filename!r}; or stems replace stems")
-        self.targets("model", "track", ".wav")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,7 +111,9 @@ def staged(targets: dict[str, Path], home: Path) -> Iterator[dict[str, Path]]:
     digest = hashlib.sha256(str(first).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     stage = home / f".demix-{digest}.part"
     parents = {target.parent for target in targets.values()}
-    together = len(parents) == 1 and not first.parent.exists()
+    # The hidden folder cannot become one that it lies in.
+    together = len(parents) == 1 and not first.parent.exists() and not home.is_relative_to(first.parent)
+    made = [folder for folder in (home, *home.parents) if not folder.exists()]
     with writing(first.parent):
         try:
             shutil.rmtree(stage, ignore_errors=True)
@@ -130,3 +131,6 @@ def staged(targets: dict[str, Path], home: Path) -> Iterator[dict[str, Path]]:
                     (stage / f"{stem}{target.suffix}").replace(target)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
+            with suppress(OSError):  # after a failure these are empty; otherwise they stay
+                for folder in made:
+                    folder.rmdir()

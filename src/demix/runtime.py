@@ -116,12 +116,12 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
         DemixError: when the folder is not a run folder, has no weights yet, or its weights do not fit its settings;
             where PyTorch is not installed.
     """
+    record = read_run_record(folder)
     require_torch(f"run folder {folder}")
     from safetensors import SafetensorError, safe_open
 
     from demix.models import build_net
 
-    record = read_run_record(folder)
     settings = config.from_dict(record["config"], where=str(folder / RUN_FILE))
     net = build_net(settings)
     path = folder / BEST_FILE

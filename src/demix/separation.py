@@ -22,7 +22,7 @@ GREATEST_WORKERS = 4  # each holds a chunk with all that becomes of it, about 10
 def separate(
     inputs: str | Path | Sequence[str | Path],
     *,
-    models: Sequence[str] | Mapping[str, "Separator"] = ("unet",),
+    models: str | Sequence[str] | Mapping[str, "Separator"] = "unet",
     output: Output | None = None,
     device: str = "auto",
     segment_seconds: float | None = None,
@@ -37,7 +37,7 @@ def separate(
 
     Args:
         inputs: a file, a folder with all below it, `-` for standard input, or several of them.
-        models: names or files of models, see `demix.pretrained.load`; or separators by name.
+        models: names or files of models, one or several, see `demix.pretrained.load`; or separators by name.
         output: where and how to write; by default 16-bit wav files in `separated/<model>/<song>/`.
         device: `auto`, `cpu`, `cuda` ...: what loaded models run on.
         segment_seconds: length of the chunks that the nets see; by default their own.
@@ -64,16 +64,29 @@ def separate(
     tell = on_event or (lambda _: None)
     stop = threading.Event()
     given = [inputs] if isinstance(inputs, str | Path) else inputs
-    with open_songs(given, out=chosen.folder) as songs:
+    with open_songs(given, out=chosen.folder, models=list(separators)) as songs:
         owners: dict[Path, Song] = {}
         work = []
         for song in songs:
             for model, separator in separators.items():
-                targets = chosen.targets(model, song.track, song.path.suffix)
-                owner = next((owners[target] for target in targets.values() if target in owners), None)
-                owners |= dict.fromkeys(targets.values(), owner or song)
-                work.append(Job(song, model, separator, chosen, targets, owner, tell, stop))
+                targets: dict[str, Path] = {}
+                try:
+                    targets = chosen.targets(model, song.track, song.suffix)
+                    refusal = _name_conflict(song, [owners[each] for each in targets.values() if each in owners])
+                except DemixError as error:  # for this song's name; `Output` has tried a plain one
+                    refusal = f"{song.label}: {error}"
+                owners = dict.fromkeys(targets.values(), song) | owners
+                work.append(Job(song, model, separator, chosen, targets, refusal, tell, stop))
         return [job.run() for job in work] if jobs == 1 else _run_at_once(work, jobs, stop)
+
+
+def _name_conflict(song: Song, owners: Sequence[Song]) -> str | None:
+    """Say why a song cannot have the files that another song of the same run has already; None if there is none."""
+    if not owners:
+        return None
+    owner = owners[0]
+    remedy = "put {trackext} into the file name" if owner.suffix != song.suffix else "give one another --out"
+    return f"{song.label}: its stems would have the same names as those of {owner.label}; {remedy}"
 
 
 def _run_at_once(work: Sequence[Job], jobs: int, stop: threading.Event) -> list[Outcome]:
@@ -87,7 +100,7 @@ def _run_at_once(work: Sequence[Job], jobs: int, stop: threading.Event) -> list[
             raise
 
 
-def _load(models: Sequence[str] | Mapping[str, "Separator"], device: str, jobs: int) -> dict[str, "Separator"]:
+def _load(models: str | Sequence[str] | Mapping[str, "Separator"], device: str, jobs: int) -> dict[str, "Separator"]:
     """Load models by name or path and call each by its name or the last part of its path."""
     if isinstance(models, Mapping):
         return dict(models)
@@ -98,7 +111,7 @@ def _load(models: Sequence[str] | Mapping[str, "Separator"], device: str, jobs: 
     workers = min(GREATEST_WORKERS, max(1, cores // jobs))
     threads = max(1, cores // (workers * jobs))
     named: dict[str, Separator] = {}
-    for model in models:
+    for model in [models] if isinstance(models, str) else models:
         name = Path(model).resolve().name.removesuffix(".onnx")
         if name in named:
             raise DemixError(f"models: expected different names, received {name!r} twice; rename one")
@@ -108,10 +121,6 @@ def _load(models: Sequence[str] | Mapping[str, "Separator"], device: str, jobs: 
 
 def _adjusted(separator: "Separator", segment_seconds: float | None, overlap: float | None) -> "Separator":
     """Return the separator with other chunks."""
-    if segment_seconds is not None and not 0.1 <= segment_seconds <= 120:
-        raise DemixError(f"segment: expected 0.1 to 120 seconds, received {segment_seconds}")
-    if overlap is not None and not 0 <= overlap <= 0.95:
-        raise DemixError(f"overlap: expected 0 to 0.95, received {overlap}")
     return dataclasses.replace(
         separator,
         chunk_seconds=separator.chunk_seconds if segment_seconds is None else segment_seconds,

@@ -1,5 +1,6 @@
 """One song with one net: read, separated and written block by block; its outcome says what became of it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from demix.separator import Separator
 
 FLOAT_BYTES = 4
+SAME_SECONDS, SAME_SHARE = 1.0, 0.02  # lengths by the headers of some formats are guesses
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Job:
         separator: the model.
         output: how stems are written.
         targets: stem -> its file.
-        owner: another song of the same run that has one of these files already.
+        refusal: why it cannot be separated, one sentence; None if it can.
         tell: is told progress and outcome.
         stop: ends the job at its next block when set.
     """
@@ -96,7 +98,7 @@ class Job:
     separator: "Separator"
     output: Output
     targets: dict[str, Path]
-    owner: Song | None
+    refusal: str | None
     tell: Listener
     stop: threading.Event
 
@@ -116,12 +118,10 @@ class Job:
     def _separate(self) -> Outcome:
         started = time.perf_counter()
         names = {stem: str(target) for stem, target in self.targets.items()}
-        if self.owner is not None:
-            raise DemixError(
-                f"{self.song.label}: its stems would have the same names as those of {self.owner.label}; "
-                "put {track} and {trackext} into the file name, or separate them one by one into other folders"
-            )
-        if not self.output.force and all(target.is_file() for target in self.targets.values()):
+        if self.refusal is not None:
+            raise DemixError(self.refusal)
+        self._check_folder()
+        if not self.output.force and self._is_done():
             return Outcome(self.song.label, self.model, "skipped", names)
         with AudioSource(self.song.path) as source:
             keep_rate = self.output.kind != "mp3" or source.sample_rate in MP3_RATES
@@ -177,6 +177,31 @@ class Job:
             self.tell(Progress(self.song.label, self.model, samples / rate, source.seconds))
         return samples
 
+    def _check_folder(self) -> None:
+        """Raise for a folder, which is here only if nothing could be found in it."""
+        if not self.song.path.is_dir():
+            return
+        if os.access(self.song.path, os.R_OK | os.X_OK):
+            raise DemixError(f"{self.song.label}: expected songs in this folder and below, found none; name a song")
+        raise DemixError(f"{self.song.label}: expected a folder that can be read; ask for permission or leave it out")
+
+    def _is_done(self) -> bool:
+        """Say whether all stems are there; raise when their length says that they are another song's."""
+        if not all(target.is_file() for target in self.targets.values()):
+            return False
+        first = next(iter(self.targets.values()))
+        try:
+            there = _seconds(first)
+        except DemixError:  # what cannot be read is not done
+            return False
+        due = _seconds(self.song.path)
+        if there is not None and due is not None and abs(due - there) > max(SAME_SECONDS, SAME_SHARE * due):
+            raise DemixError(
+                f"{self.song.label}: expected its own stems in {first.parent}, but those last {there:.1f} s and the "
+                f"song {due:.1f} s; choose another --out, or --force to replace them"
+            )
+        return True
+
     def _check(self, source: AudioSource, rate: int) -> None:
         """Raise for channels that the format cannot hold, and for a disk that is too small."""
         most = GREATEST_CHANNELS.get(self.output.kind)
@@ -190,3 +215,9 @@ class Job:
             each = stored + (FLOAT_BYTES if self.output.rescales else 0)
             samples = source.seconds * rate * source.channels * len(self.output.names)
             require_room({self.output.folder: round(samples * each)})
+
+
+def _seconds(path: Path) -> float | None:
+    """Return a file's length by its header."""
+    with AudioSource(path) as source:
+        return source.seconds

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from demix.config import SAMPLE_RATE, STEMS
+from demix.config import GREATEST_SEGMENT_SECONDS, SAMPLE_RATE, STEMS
 from demix.errors import DemixError
 from demix.spectral import STFT
 
 Audio = npt.NDArray[np.float32]
+GREATEST_OVERLAP = 0.95
+
 Masker = Callable[[npt.NDArray[np.complex64]], npt.NDArray[np.float32]]
 
 
@@ -24,10 +26,13 @@ class Separator:
         masker: the net: spectrum of the mixture, complex `(batch, channels, bins, frames)`, to masks, real
             `(batch, stems, channels, bins, frames)`; see `demix.runtime`.
         stft: the transform that the net was trained on.
-        chunk_seconds: length of the chunks that the net sees; best as long as its training segments.
-        overlap: share of a chunk that it has in common with the next, 0 to under 1.
+        chunk_seconds: length of the chunks that the net sees, up to 120; best as long as its training segments.
+        overlap: share of a chunk that it has in common with the next, 0 to 0.95.
         channels: audio channels that the net was built for.
         workers: chunks that are separated at once, each in a thread; best with a net that takes one core itself.
+
+    Raises:
+        DemixError: for chunks or an overlap beyond these bounds.
 
     Example:
         >>> separator = demix.load("unet")
@@ -41,20 +46,30 @@ class Separator:
     channels: int = 2
     workers: int = 1
 
+    def __post_init__(self) -> None:
+        if not 0 < self.chunk_seconds <= GREATEST_SEGMENT_SECONDS:
+            raise DemixError(
+                f"segment: expected more than 0 and at most {GREATEST_SEGMENT_SECONDS} seconds, "
+                f"received {self.chunk_seconds}"
+            )
+        if not 0 <= self.overlap <= GREATEST_OVERLAP:
+            raise DemixError(f"overlap: expected 0 to {GREATEST_OVERLAP}, received {self.overlap}")
+
     def separate(self, waveform: Audio, *, on_progress: Callable[[float], None] | None = None) -> dict[str, Audio]:
         """Cut a waveform of 44.1 kHz into stems.
 
         Args:
-            waveform: `(channels, samples)`, float32, of any length from one sample on.
+            waveform: `(channels, samples)`, floats at full scale 1, of any length from one sample on.
             on_progress: told the share that is done, 0 to 1.
 
         Returns:
             Stem name -> `(channels, samples)`, in the order of `STEMS`.
 
         Raises:
-            DemixError: for a waveform of another shape, or with values that are not finite.
+            DemixError: for a waveform of another shape or type, or with values that are not finite.
         """
         _check(waveform, self.channels)
+        waveform = waveform.astype(np.float32, copy=False)
         total = np.empty((len(STEMS), *waveform.shape), np.float32)
         done = 0
         for block in self.stream([waveform[None]]):
@@ -154,6 +169,12 @@ def _triangle(samples: int) -> Audio:
 
 
 def _check(waveform: Audio, channels: int) -> None:
+    if not isinstance(waveform, np.ndarray) or not np.issubdtype(waveform.dtype, np.floating):
+        kind = getattr(waveform, "dtype", type(waveform).__name__)
+        raise DemixError(
+            f"waveform: expected a NumPy array of floats, received {kind}; "
+            "divide whole numbers by their full scale first, as 32768 for int16"
+        )
     if waveform.ndim != 2 or waveform.shape[0] != channels or waveform.shape[1] == 0:
         raise DemixError(
             f"waveform: expected ({channels}, samples) with at least one sample, received {waveform.shape}; "

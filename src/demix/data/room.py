@@ -27,8 +27,8 @@ def require_room(needs: Mapping[Path, int]) -> None:
         free = shutil.disk_usage(existing).free
         if free < needed:
             raise DemixError(
-                f"{existing}: expected {readable(needed)} of free disk, received {readable(free)}; free some "
-                "room or choose a folder on another disk"
+                f"{existing}: expected {readable(needed)} of free disk, of which {readable(SPARE_BYTES)} are to stay "
+                f"free, received {readable(free)}; free some room or choose a folder on another disk"
             )
 
 
