@@ -116,6 +116,9 @@ def check_file(path: Path) -> None:
     """Raise for what is no file that can be opened; say the obvious before a decoder says something odd."""
     if path.is_dir():
         raise DemixError(f"{path}: expected an audio file, received a folder; name a file in it")
+    if path.exists() and not path.is_file():  # read more than once, which a pipe cannot be: it would wait for ever
+        kind = "named pipe" if path.is_fifo() else "device"
+        raise DemixError(f"{path}: expected a file, received a {kind}; pipe it in: cat {path} | demix separate -")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

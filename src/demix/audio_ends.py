@@ -1,13 +1,55 @@
-"""Does a file end where its header says? Decoders read a file that was cut off as if it were a shorter one."""
+"""Is a file whole, by its bytes? Decoders read a file that was cut off or damaged as if it were a shorter one."""
 
 import struct
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-EXACT = ("wav", "w64", "flac", "mov", "mp4", "aiff", "caf", "au")  # FFmpeg's names: their headers count samples
+from demix.errors import DemixError
+
+# FFmpeg's names. Their headers count samples; of caf and w64 it takes the size of the file, see `check_whole`.
+EXACT = ("wav", "w64", "flac", "mov", "mp4", "aiff", "caf", "au")
 STREAMED = 0x7FFF0000  # bytes; programs that write a wav into a pipe give at least this as its size
 HEADER_BYTES = 4096
 OGG_PAGE_BYTES = 65_307  # no page is longer
+OGG_HEAD = struct.Struct("<5xBqIIIB")  # flags, time, stream, number of the page, checksum, number of segments
+OGG_FIRST, OGG_LAST = 2, 4  # flags of a stream's first and last page
+# Ogg's checksum is that of zip with the bits of every byte the other way round
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+TS_SYNC, TS_PACKETS = 0x47, ((0, 188), (4, 192))  # where the byte stands in a packet, bytes of a packet
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """How a file of chunks is laid out, and which chunks must not end beyond the file.
+
+    Args:
+        header: of a chunk, for `struct`: name and length.
+        first: place of the first chunk, in bytes.
+        names: of the chunks that hold samples.
+        unit: chunks begin at multiples of this many bytes.
+        streamed: a length from here on means that the writer did not know it.
+        counts_header: the length includes the header.
+    """
+
+    header: str
+    first: int
+    names: tuple[bytes, ...]
+    unit: int = 1
+    streamed: int = STREAMED
+    counts_header: bool = False
+
+
+_WAV = _Chunks("<4sI", 12, (b"data",), unit=2)
+# by the first four bytes; RF64 is left out, its length is counted
+_LAYOUTS = {
+    b"RIFF": _WAV,
+    b"RIFX": _Chunks(">4sI", 12, (b"data",), unit=2),
+    b"riff": _Chunks("<4s12xQ", 40, (b"data",), unit=8, streamed=1 << 62, counts_header=True),  # w64
+    b"caff": _Chunks(">4sQ", 8, (b"data",), streamed=1 << 62),
+}
+_AVI = _Chunks("<4sI", 12, (b"LIST", b"RIFF"), unit=2)
 
 
 def counts_samples(path: Path, format_name: str) -> bool:
@@ -17,32 +59,61 @@ def counts_samples(path: Path, format_name: str) -> bool:
     return format_name == "mp3" and _has_frame_count(path)
 
 
-def is_cut_off(path: Path, format_name: str) -> bool:
-    """Say whether bytes are missing that the decoder does not miss: of wav and Ogg.
+def check_whole(path: Path, format_name: str) -> None:
+    """Raise where bytes are missing or damaged that the decoder does not miss: of wav, w64, caf, avi and Ogg.
 
     Args:
-        path: the file.
+        path: the file; of Ogg all of it is read.
         format_name: FFmpeg's name of its format.
+
+    Raises:
+        DemixError: for a file that was cut off, or an Ogg file with a page damaged or missing.
     """
     with path.open("rb") as file:
-        if format_name == "wav":
-            return _wav_is_cut_off(file)
-        return format_name == "ogg" and _ogg_is_cut_off(file)
+        if format_name in ("wav", "w64", "caf", "avi"):
+            cut_off = _chunk_is_cut_off(file, is_avi=format_name == "avi")
+        else:
+            cut_off = format_name == "ogg" and _ogg_is_cut_off(file)
+        if cut_off:
+            raise DemixError(f"{path}: expected a whole file, but its end is missing; it is cut off: get it again")
+        if format_name == "ogg" and _ogg_is_damaged(file):
+            raise DemixError(
+                f"{path}: expected whole pages one after another, received damaged ones or a gap; it is damaged: "
+                "get it again"
+            )
 
 
-def _wav_is_cut_off(file: BinaryIO) -> bool:
-    """Walk the chunks of a RIFF file up to its samples."""
+def ends_in_a_packet(path: Path, format_name: str) -> bool:
+    """Say whether a file is an MPEG transport stream that begins with a whole packet and ends within one."""
+    if format_name != "mpegts":
+        return False
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(400)
+    for place, packet in TS_PACKETS:
+        if len(start) > place + packet and start[place] == start[place + packet] == TS_SYNC:
+            return size % packet != 0
+    return False
+
+
+def _chunk_is_cut_off(file: BinaryIO, *, is_avi: bool) -> bool:
+    """Walk the chunks of a file."""
     size = file.seek(0, 2)
     file.seek(0)
-    if file.read(4) != b"RIFF":
-        return False  # RF64 and RIFX, rare and not checked
-    place = 12
-    while place + 8 <= size:
+    layout = _LAYOUTS.get(file.read(4))
+    if layout is None:
+        return False
+    if is_avi:
+        layout = _AVI
+    header = struct.calcsize(layout.header)
+    place = layout.first
+    while place + header <= size:
         file.seek(place)
-        kind, length = struct.unpack("<4sI", file.read(8))
-        if kind == b"data":
-            return place + 8 + length > size and length < STREAMED
-        place += 8 + length + length % 2
+        name, length = struct.unpack(layout.header, file.read(header))
+        end = place + length if layout.counts_header else place + header + length
+        if name in layout.names and end > size:
+            return bool(length < layout.streamed)
+        place = max(place + header, end + -end % layout.unit)
     return False
 
 
@@ -52,7 +123,33 @@ def _ogg_is_cut_off(file: BinaryIO) -> bool:
     file.seek(max(0, size - OGG_PAGE_BYTES))
     end = file.read()
     place = end.rfind(b"OggS")
-    return place >= 0 and place + 5 < len(end) and not end[place + 5] & 4
+    return place >= 0 and place + 5 < len(end) and not end[place + 5] & OGG_LAST
+
+
+def _ogg_is_damaged(file: BinaryIO) -> bool:
+    """Check every page as FFmpeg does, which leaves damaged ones out without a word; and whether one is missing."""
+    file.seek(0)
+    file.seek(max(0, file.read(OGG_PAGE_BYTES).find(b"OggS")))  # tags may come before
+    following: dict[int, int] = {}  # stream -> number of its next page
+    while (head := file.read(OGG_HEAD.size))[:4] == b"OggS" and len(head) == OGG_HEAD.size:
+        flags, time, stream, number, checksum, segments = OGG_HEAD.unpack(head)
+        lengths = file.read(segments)
+        page = head[:22] + bytes(4) + head[26:] + lengths + file.read(sum(lengths))
+        if checksum != _ogg_checksum(page):
+            return True
+        if not flags & OGG_FIRST and number != following.get(stream, number):
+            return True
+        # streams recorded from a radio go on anywhere behind their headers, whose time is 0
+        following.pop(stream, None)
+        if time > 0:
+            following[stream] = number + 1
+    return b"OggS" in head + file.read(OGG_PAGE_BYTES)  # something is between two pages
+
+
+def _ogg_checksum(page: bytes) -> int:
+    """Return the checksum of a page whose own four bytes of it are zero."""
+    total = zlib.crc32(page.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(total.to_bytes(4, "big").translate(REVERSED_BITS), "little")
 
 
 def _has_frame_count(path: Path) -> bool:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from demix.audio import MISSING_SECONDS, check_file
-from demix.audio_ends import counts_samples, is_cut_off
+from demix.audio_decode import Decoder, undecodable
+from demix.audio_ends import check_whole, counts_samples, ends_in_a_packet
 from demix.errors import DemixError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ Audio = npt.NDArray[np.float32]
 BLOCK_SAMPLES = 1 << 15
 LEAST_RATE, GREATEST_RATE = 1_000, 768_000  # Hz
 GREATEST_CHANNELS = 32
+PADDING_SAMPLES = 2 * 2048  # AAC's frames have at most 2048 samples; encoders fill up the last and may append one
+LONGEST_STREAM = ("matroska", "flv", "asf")  # FFmpeg's names: their headers give the length of the longest stream
 GREATEST_HOURS = 12  # a few kilobytes of flac can decode to days
 # tags that describe the container and not the music
 TECHNICAL = {"encoder", "encoded_by", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id"}
@@ -76,7 +79,7 @@ class AudioSource:
                 f"file:{self.path}", metadata_errors="replace", container_options={"protocol_whitelist": "file"}
             )
         except (av.FFmpegError, ValueError) as error:
-            raise _undecodable(self.path) from error
+            raise undecodable(self.path) from error
         try:
             self._read_header()
         except BaseException:
@@ -98,16 +101,17 @@ class AudioSource:
             `(channels, samples)`, float32, finite and not clipped.
 
         Raises:
-            DemixError: for damage, samples that are not finite, fewer samples than the header promises, none at all,
-                or more than twelve hours of them.
+            DemixError: for damage, samples that are not finite or absurdly loud, fewer than the header promises, none
+                at all, or more than twelve hours of them.
         """
         declared = self._declared_samples()
-        is_mp4 = "mp4" in self._container.format.name
+        decoder = Decoder(self.path, self._container, self._stream, self.sample_rate, self.channels)
+        decoded = decoder.pieces()
+        if self._is_mp4 and declared is not None:
+            decoded = self._without_padding(decoded, declared)
         done, waiting = 0, 0
         pieces: list[Audio] = []
-        for piece in self._decode():
-            if is_mp4 and declared is not None:  # AAC comes padded to whole frames
-                piece = piece[:, : max(0, declared - done - waiting)]
+        for piece in decoded:
             pieces.append(piece)
             waiting += piece.shape[1]
             if waiting >= BLOCK_SAMPLES:
@@ -117,17 +121,41 @@ class AudioSource:
         done += waiting
         if waiting:
             yield self._joined(pieces, done)
+        self.notes += decoder.notes
         if not done:
             raise DemixError(f"{self.path}: expected audio, received a file of no samples; get it again")
         if declared is not None and done < declared - MISSING_SECONDS * self.sample_rate:
             raise DemixError(
                 f"{self.path}: expected {declared / self.sample_rate:.2f} s as its header says, received "
-                f"{done / self.sample_rate:.2f} s; it is cut off: get it again"
+                f"{done / self.sample_rate:.2f} s; it is cut off or damaged: get it again"
             )
-        if "matroska" in self._container.format.name and self.seconds is not None:
-            missing = self.seconds - done / self.sample_rate
-            if missing > MISSING_SECONDS:  # its header gives the length of the longest stream, not of this one
+        if self.seconds is not None and set(self._container.format.name.split(",")) & set(LONGEST_STREAM):
+            missing = self.seconds - done / self.sample_rate - decoder.gap_seconds
+            if missing > MISSING_SECONDS:
                 self.notes.append(f"{missing:.1f} s shorter than its header says: cut off, or its picture is longer")
+
+    def _without_padding(self, pieces: Iterator[Audio], declared: int) -> Iterator[Audio]:
+        """Leave out what the encoder appended to fill its last frame.
+
+        Where far more follows than that, the header is wrong: all is kept, and a note says so.
+        """
+        done = 0
+        padding: list[Audio] = []  # waits to be music after all
+        for piece in pieces:
+            inside = max(0, declared - done)
+            done += piece.shape[1]
+            if done - declared > PADDING_SAMPLES:
+                yield from padding
+                padding = []
+                yield piece
+            else:
+                yield piece[:, :inside]
+                padding.append(piece[:, inside:])
+        if done - declared > PADDING_SAMPLES:
+            self.notes.append(
+                f"its header says {declared / self.sample_rate:.2f} s, but {done / self.sample_rate:.2f} s are there: "
+                "all are kept"
+            )
 
     def _read_header(self) -> None:
         streams = self._container.streams.audio
@@ -137,7 +165,7 @@ class AudioSource:
         if len(streams) > 1:
             self.notes.append(f"of its {len(streams)} audio streams only the first is read")
         if not getattr(self._stream, "rate", 0):  # without a decoder for it PyAV's stream has not even a rate
-            raise _undecodable(self.path)
+            raise undecodable(self.path)
         self.sample_rate = self._stream.rate
         self.layout = self._stream.layout.name
         self.channels = self._stream.layout.nb_channels
@@ -149,8 +177,34 @@ class AudioSource:
             self.seconds = max(0.0, self._container.duration / 1_000_000)
         if self.seconds is not None and self.seconds > GREATEST_HOURS * 3600:
             raise self._too_long()
+        self._note_edits()
         merged = {**self._stream.metadata, **self._container.metadata}
         self.tags = {key: value for key, value in merged.items() if key.lower() not in TECHNICAL}
+
+    def _note_edits(self) -> None:
+        """Note what the edit list of an mp4 leaves out, beyond the encoder's delay and padding."""
+        import av
+
+        if not self._is_mp4 or self.seconds is None:
+            return
+        try:
+            with av.open(
+                f"file:{self.path}",
+                metadata_errors="replace",
+                container_options={"protocol_whitelist": "file", "ignore_editlist": "1"},
+            ) as container:
+                stream = container.streams.audio[0]
+                if stream.duration is None or stream.time_base is None:
+                    return
+                held = float(stream.duration * stream.time_base)
+        except (av.FFmpegError, ValueError) as error:
+            raise undecodable(self.path) from error
+        if held - self.seconds > 2 * PADDING_SAMPLES / self.sample_rate:
+            self.notes.append(f"its edit list leaves out {held - self.seconds:.2f} s of {held:.2f} s")
+
+    @property
+    def _is_mp4(self) -> bool:
+        return "mp4" in self._container.format.name
 
     def _check_header(self) -> None:
         if not LEAST_RATE <= self.sample_rate <= GREATEST_RATE:
@@ -163,8 +217,9 @@ class AudioSource:
                 f"{self.path}: expected 1 to {GREATEST_CHANNELS} channels, received {self.channels}; "
                 "its header may be damaged: get it again"
             )
-        if is_cut_off(self.path, self._container.format.name):
-            raise DemixError(f"{self.path}: expected a whole file, but its end is missing; it is cut off: get it again")
+        check_whole(self.path, self._container.format.name)
+        if ends_in_a_packet(self.path, self._container.format.name):
+            self.notes.append("its last packet is incomplete: it may be cut off")
 
     def _declared_samples(self) -> int | None:
         """Return the number of samples that the header counts, None where it counts none."""
@@ -172,42 +227,8 @@ class AudioSource:
             return None
         return round(self.seconds * self.sample_rate) or None
 
-    def _decode(self) -> Iterator[Audio]:
-        """Decode frame by frame to float."""
-        import av
-        from av.audio.resampler import AudioResampler
-
-        is_mp3 = self._container.format.name == "mp3"
-        # Integers to floats. Interleaved, since PyAV reads beyond the planes of eight and more channels and crashes.
-        resampler = AudioResampler(format="flt")
-        damaged = 0
-        try:
-            for packet in self._container.demux(self._stream):
-                try:
-                    frames = packet.decode()
-                except av.InvalidDataError:
-                    if not is_mp3:  # strange bytes between the frames of an mp3 are common and harmless
-                        raise
-                    damaged += 1
-                    continue
-                for frame in frames:
-                    if frame.sample_rate != self.sample_rate or frame.layout.nb_channels != self.channels:
-                        raise DemixError(
-                            f"{self.path}: expected {self.channels} channels at {self.sample_rate} Hz throughout, "
-                            f"received {frame.layout.nb_channels} at {frame.sample_rate} Hz in the middle; "
-                            "cut it there"
-                        )
-                    for piece in resampler.resample(frame):
-                        yield piece.to_ndarray().astype(np.float32, copy=False).reshape(-1, self.channels).T
-        except (av.FFmpegError, ValueError) as error:
-            raise _undecodable(self.path) from error
-        if damaged:
-            self.notes.append(f"{damaged} damaged frames are left out")
-
     def _joined(self, pieces: list[Audio], done: int) -> Audio:
         block = np.concatenate(pieces, axis=1)
-        if not np.isfinite(block).all():
-            raise DemixError(f"{self.path}: expected finite samples, received NaN or infinity; export it again")
         if done > GREATEST_HOURS * 3600 * self.sample_rate:
             raise self._too_long()
         return block
@@ -221,10 +242,3 @@ def layout_for(name: str, channels: int) -> str:
     if re.fullmatch(r"\d+ channels", name):
         return {1: "mono", 2: "stereo"}.get(channels, name)
     return name
-
-
-def _undecodable(path: Path) -> DemixError:
-    return DemixError(
-        f"{path}: expected audio, received something that cannot be decoded; it is damaged or no audio file: "
-        "get it again"
-    )
