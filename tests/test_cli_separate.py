@@ -168,7 +168,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, song_excerpt: Audio,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")
-@pytest.mark.parametrize("options", [["--float32"], ["--flac"], ["--mp3"], []])
+@pytest.mark.parametrize(
+    "options", [["--float32"], ["--flac"], ["--mp3"], [], ["--clip-mode", "none"], ["--mp3", "--clip-mode", "clamp"]]
+)
 def test_a_full_disk_is_one_sentence(song: Path, steady: Path, options: list[str]) -> None:
     """A limit on the size of files stands for the end of the disk."""
     arguments = ["separate", song.name, "-n", str(steady), *options]
@@ -187,6 +189,9 @@ def test_a_full_disk_is_one_sentence(song: Path, steady: Path, options: list[str
     assert "Traceback" not in done.stderr
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("demix: ")
+    assert ".part" not in line
+    if "--clip-mode" in options:
+        assert line.startswith("demix: separated/steady/a song/vocals.")
     assert files_below(song.parent) == ["a song.wav"]
 
 

@@ -1,5 +1,6 @@
 """One song with one net: read, separated and written block by block; its outcome says what became of it."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demix.audio_read import AudioSource, layout_for
-from demix.audio_write import ENCODINGS, GREATEST_CHANNELS, MP3_RATES
+from demix.audio_write import ENCODINGS, GREATEST_CHANNELS, MP3_RATES, greatest_mp3_bit_rate, lost_tags
 from demix.channels import separate_blocks
 from demix.config import SAMPLE_RATE
 from demix.data.room import require_room
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from demix.separator import Separator
 
 FLOAT_BYTES = 4
+NAMED_TAGS = 6  # the rest is counted
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class Job:
                 notes.append(
                     f"{source.channels} channels: the net takes {self.separator.channels} at a time, all are kept"
                 )
+            notes += self._notes_on_format(source.tags, rate)
             with staged(self.targets, self.output.folder / self.model) as paths:
                 files = StemFiles(
                     paths,
@@ -142,6 +145,7 @@ class Job:
                     channels=source.channels,
                     layout=layout_for(source.layout, source.channels),
                     tags=source.tags,
+                    names=self.targets,
                 )
                 try:
                     samples = self._write(source, files, rate=rate, keep_rate=keep_rate)
@@ -149,8 +153,9 @@ class Job:
                 except BaseException:
                     files.abandon()
                     raise
-            if gain < 1:
-                notes.append(f"all stems times {gain:.3f}, or they would clip")
+            if 0 < gain < 1:
+                quieter_db = max(0.1, -20 * math.log10(gain))  # 0.0 would say that nothing was done
+                notes.append(f"all stems turned down by {quieter_db:.1f} dB, or they would clip")
             notes += source.notes
         return Outcome(
             self.song.label,
@@ -181,12 +186,28 @@ class Job:
         """Raise for channels that the format cannot hold, and for a disk that is too small."""
         most = GREATEST_CHANNELS.get(self.output.kind)
         if most is not None and source.channels > most:
+            others = "wav or flac" if source.channels <= GREATEST_CHANNELS["flac"] else "wav"
             raise DemixError(
                 f"{self.song.label}: expected at most {most} channels for {self.output.kind}, received "
-                f"{source.channels}; write wav"
+                f"{source.channels}; write {others}"
             )
         if source.seconds is not None:
             stored = ENCODINGS[self.output.kind, self.output.depth].bytes_per_sample
             each = stored + (FLOAT_BYTES if self.output.rescales else 0)
             samples = source.seconds * rate * source.channels * len(self.output.names)
             require_room({self.output.folder: round(samples * each)})
+
+    def _notes_on_format(self, tags: dict[str, str], rate: int) -> list[str]:
+        """Say what the format does not hold of this song and of what was asked for."""
+        notes = []
+        kind, greatest = self.output.kind, greatest_mp3_bit_rate(rate)
+        if kind == "mp3" and self.output.mp3_bitrate > greatest:
+            notes.append(f"mp3 of {rate} Hz ends at {greatest} kbit/s")
+        lost = lost_tags(kind, tags)
+        if lost:
+            keeper = "mp3" if lost_tags("flac", lost) else "flac"
+            listed = ["".join(sign for sign in name if sign.isprintable()) for name in lost[:NAMED_TAGS]]
+            more = f" and {len(lost) - NAMED_TAGS} more" if len(lost) > NAMED_TAGS else ""
+            noun, pronoun = ("tag", "it") if len(lost) == 1 else ("tags", "them")
+            notes.append(f"{kind} has no place for the {noun} {', '.join(listed)}{more}; --{keeper} keeps {pronoun}")
+        return notes
