@@ -190,7 +190,9 @@ def test_names_that_steer_terminals_and_names_like_options(song: Path, steady: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")
-@pytest.mark.parametrize("options", [["--float32"], ["--flac"], ["--mp3"], []])
+@pytest.mark.parametrize(
+    "options", [["--float32"], ["--flac"], ["--mp3"], [], ["--clip-mode", "none"], ["--mp3", "--clip-mode", "clamp"]]
+)
 def test_a_full_disk_is_one_sentence(song: Path, steady: Path, options: list[str]) -> None:
     """A limit on the size of files stands for the end of the disk."""
     arguments = ["separate", song.name, "-n", str(steady), *options]
@@ -209,6 +211,9 @@ def test_a_full_disk_is_one_sentence(song: Path, steady: Path, options: list[str
     assert "Traceback" not in done.stderr
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("demix: ")
+    assert ".part" not in line
+    if "--clip-mode" in options:
+        assert line.startswith("demix: separated/steady/a song/vocals.")
     assert files_below(song.parent) == ["a song.wav"]
 
 

@@ -15,7 +15,7 @@ import soundfile
 from demix import audio, audio_read
 from demix.output import Output
 from demix.separation import separate
-from demix.separation_song import Outcome
+from demix.separation_events import Outcome
 from demix.separator import Separator
 from demix.spectral import STFT
 

@@ -30,7 +30,8 @@ def test_names_are_filled_in() -> None:
         ({"kind": "flac", "depth": "float32"}, "flac holds int16, int24"),
         ({"kind": "xyz"}, "xyz"),
         ({"clip_mode": "soft"}, "rescale, clamp, none"),
-        ({"mp3_bitrate": 5}, "32 to 320"),
+        ({"mp3_bitrate": 33}, "one of 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320 kilobits"),
+        ({"mp3_bitrate": 100}, "received 100"),
     ],
 )
 def test_wrong_options_are_one_sentence(wrong: dict[str, str], says: str) -> None:

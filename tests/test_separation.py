@@ -16,7 +16,7 @@ from demix.config import STEMS
 from demix.errors import DemixError
 from demix.output import Output
 from demix.separation import separate
-from demix.separation_song import Outcome, Progress
+from demix.separation_events import Outcome, Progress
 from demix.separator import Separator
 from demix.spectral import STFT
 
@@ -114,10 +114,42 @@ def test_clip_modes(tmp_path: Path, music: Audio, clip_mode: str, depth: str) ->
     expected = SHARES.reshape(4, 1, 1) * loud
     if clip_mode == "rescale" and depth == "int16":
         expected = expected / 1.6
-        assert outcome.notes == ["all stems times 0.625, or they would clip"]
+        assert outcome.notes == ["all stems turned down by 4.1 dB, or they would clip"]
     elif clip_mode == "clamp" or depth == "int16":
         expected = expected.clip(-1, 1)
     np.testing.assert_allclose(stems, expected, atol=2**-15)
+
+
+@pytest.mark.parametrize(("peak", "said"), [(1.001, "0.1 dB"), (269, "48.6 dB"), (1e6, "120.0 dB")])
+def test_how_much_quieter_is_said_in_db(tmp_path: Path, music: Audio, peak: float, said: str) -> None:
+    loud = music * np.float32(peak / SHARES[0] / np.abs(music).max())
+    soundfile.write(tmp_path / "song.wav", loud.T, 44_100, subtype="FLOAT")
+    [outcome] = run(tmp_path / "song.wav", out=tmp_path / "out")
+    assert outcome.notes == [f"all stems turned down by {said}, or they would clip"]
+
+
+@pytest.mark.parametrize(("rate", "greatest"), [(8_000, 64), (22_050, 160), (44_100, 320)])
+def test_mp3_of_a_low_rate_says_where_it_ends(tmp_path: Path, music: Audio, rate: int, greatest: int) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T, rate)
+    [outcome] = run(tmp_path / "song.wav", out=tmp_path / "out", kind="mp3")
+    note = f"mp3 of {rate} Hz ends at {greatest} kbit/s"
+    assert outcome.notes == ([note] if greatest < 320 else [])
+    [outcome] = run(tmp_path / "song.wav", out=tmp_path / "out2", kind="mp3", mp3_bitrate=greatest)
+    assert outcome.notes == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "says"),
+    [("mp3", 3, "wav or flac"), ("mp3", 8, "wav or flac"), ("mp3", 9, "wav"), ("flac", 9, "wav")],
+)
+def test_too_many_channels_name_the_formats_that_hold_them(
+    tmp_path: Path, music: Audio, kind: str, channels: int, says: str
+) -> None:
+    soundfile.write(tmp_path / "song.wav", np.tile(music, (5, 1))[:channels].T, 44_100)
+    [outcome] = run(tmp_path / "song.wav", out=tmp_path / "out", kind=kind)
+    assert (outcome.error or "").endswith(f"received {channels}; write {says}")
+    if says == "wav or flac":
+        assert run(tmp_path / "song.wav", out=tmp_path / "out", kind="flac")[0].status == "done"
 
 
 def test_mp3_of_a_rate_that_mp3_does_not_know_says_so(tmp_path: Path, music: Audio) -> None:

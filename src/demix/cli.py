@@ -5,15 +5,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate
 from demix.errors import DemixError, printable
-
-if TYPE_CHECKING:  # heavy imports wait for the command that needs them
-    from demix.report.build import Summary
 
 app = typer.Typer(
     help="Cut songs into vocals, drums, bass and other, and compare the nets that do it.",
@@ -96,6 +93,7 @@ def evaluate(
 ) -> None:
     """Score runs, and every baseline beside them, song by song and stem by stem, into results/NAME."""
     from demix.cli_bars import Bars
+    from demix.cli_summary import print_summary
     from demix.data import LICENCES, dataset_label, open_dataset
     from demix.data.track import SPLITS
     from demix.report.build import build, summary
@@ -121,7 +119,7 @@ def evaluate(
             on_event=bars.on_evaluate,
         )
     page = build(folder)
-    _print_summary(summary(folder))
+    print_summary(summary(folder))
     typer.echo(f"scores: {folder / 'scores.csv'}\nreport: {page}")
 
 
@@ -149,6 +147,7 @@ def compare(
         demix compare configs/musdb18-unet.toml configs/musdb18-vit.toml --name musdb18
     """
     from demix.cli_bars import Bars
+    from demix.cli_summary import print_summary
     from demix.config import load_config
     from demix.report.build import summary
     from demix.runtime import require_torch
@@ -176,7 +175,7 @@ def compare(
         runs = plan_runs(chosen, checkpoints=checkpoints, load=lambda more: load_config(None, more), settings=changes)
     with Bars() as bars:
         page = run_comparison(runs, results / chosen, listener=bars)
-    _print_summary(summary(results / chosen))
+    print_summary(summary(results / chosen))
     typer.echo(f"report: {page}")
 
 
@@ -242,22 +241,3 @@ def _plain_name(name: str) -> str:
             f"--name: expected a plain folder name of at most 100 bytes, received {name!r}; leave out slashes"
         )
     return name
-
-
-def _print_summary(found: "Summary") -> None:
-    """Print the finding and its tables."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    for table in found.tables:
-        grid = Table(
-            title=table.caption, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-        )
-        for index, column in enumerate(table.columns):
-            grid.add_column(column, justify="right" if index else "left", overflow="fold")
-        for row in table.rows:
-            grid.add_row(*row.cells, style="bold" if row.strong else None)
-        console.print(grid)
-    console.print(f"[bold]{found.headline}[/bold]\n{found.lede}")

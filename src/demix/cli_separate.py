@@ -10,7 +10,7 @@ from demix.errors import DemixError, printable
 
 if TYPE_CHECKING:  # heavy imports wait for the command
     from demix.output import Output
-    from demix.separation_song import Outcome, Progress
+    from demix.separation_events import Outcome, Progress
 
 FAILED = 2  # exit status when a song could not be separated
 
@@ -93,7 +93,7 @@ def _run(
     from rich.console import Console
 
     from demix.separation import separate as run
-    from demix.separation_song import Outcome
+    from demix.separation_events import Outcome
 
     columns = (
         bars.TextColumn("{task.description}", markup=False),

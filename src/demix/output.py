@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from demix.audio_write import ENCODINGS
+from demix.audio_write import ENCODINGS, MP3_BIT_RATES
 from demix.config import STEMS
 from demix.errors import DemixError
 from demix.files import writing
@@ -24,7 +24,7 @@ class Output:
         filename: a file's place in there, with `{track}`, `{trackext}` (suffix of the input), `{stem}` and `{ext}`.
         kind: `wav`, `flac` or `mp3`.
         depth: `int16`, `int24` or `float32` (wav only); an mp3 has none.
-        mp3_bitrate: in kilobits per second.
+        mp3_bitrate: in kilobits per second, one of `MP3_BIT_RATES`; low sample rates end at less.
         two_stems: a stem; only it and `no_<stem>`, all the others together, are written.
         clip_mode: what becomes of samples beyond full scale: `rescale` makes all stems of the song quieter by the same
             factor, `clamp` cuts the peaks, `none` leaves them to the format. Float wav holds them and is not rescaled.
@@ -51,8 +51,9 @@ class Output:
             raise DemixError(f"clip mode: expected one of {', '.join(CLIP_MODES)}, received {self.clip_mode!r}")
         if self.two_stems is not None and self.two_stems not in STEMS:
             raise DemixError(f"two stems: expected one of {', '.join(STEMS)}, received {self.two_stems!r}")
-        if not 32 <= self.mp3_bitrate <= 320:
-            raise DemixError(f"mp3 bit rate: expected 32 to 320 kilobits a second, received {self.mp3_bitrate}")
+        if self.mp3_bitrate not in MP3_BIT_RATES:
+            held = ", ".join(map(str, MP3_BIT_RATES))
+            raise DemixError(f"mp3 bit rate: expected one of {held} kilobits a second, received {self.mp3_bitrate}")
         if len(set(self.targets("model", "track", ".wav").values())) < len(self.names):
             raise DemixError(f"file name: expected {{stem}} in it, received {self.filename!r}; or stems replace stems")
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from demix.errors import DemixError
 from demix.output import Output
 from demix.provenance import usable_cores
-from demix.separation_song import Job, Listener, Outcome
+from demix.separation_events import Listener, Outcome
+from demix.separation_song import Job
 from demix.songs import Song, open_songs
 
 if TYPE_CHECKING:

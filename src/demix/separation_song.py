@@ -1,20 +1,21 @@
 """One song with one net: read, separated and written block by block; its outcome says what became of it."""
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demix.audio_read import AudioSource, layout_for
-from demix.audio_write import ENCODINGS, GREATEST_CHANNELS, MP3_RATES
+from demix.audio_write import ENCODINGS, GREATEST_CHANNELS, MP3_RATES, greatest_mp3_bit_rate, lost_tags
 from demix.channels import separate_blocks
 from demix.config import SAMPLE_RATE
 from demix.data.room import require_room
 from demix.errors import DemixError
 from demix.output import Output, staged
+from demix.separation_events import Listener, Outcome, Progress
 from demix.songs import Song
 from demix.stem_files import StemFiles
 
@@ -23,55 +24,7 @@ if TYPE_CHECKING:
 
 FLOAT_BYTES = 4
 SAME_SECONDS, SAME_SHARE = 1.0, 0.02  # lengths by the headers of some formats are guesses
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a song is.
-
-    Args:
-        song: what it is called.
-        model: the model's name.
-        done_seconds: of music, separated so far.
-        total_seconds: the song's length by its header; None where that is silent.
-    """
-
-    song: str
-    model: str
-    done_seconds: float
-    total_seconds: float | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a song.
-
-    Args:
-        song: what it is called.
-        model: the model's name.
-        status: `done`, `skipped` (its stems are there) or `failed`.
-        stems: stem -> its file.
-        seconds: length of the music.
-        elapsed: seconds that it took.
-        sample_rate: of the stems, in Hz.
-        channels: of the stems.
-        notes: what the user should know, a phrase each.
-        error: why it failed, one sentence.
-    """
-
-    song: str
-    model: str
-    status: str
-    stems: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    elapsed: float = 0.0
-    sample_rate: int = 0
-    channels: int = 0
-    notes: list[str] = field(default_factory=list)
-    error: str | None = None
-
-
-Listener = Callable[[Progress | Outcome], None]
+NAMED_TAGS = 6  # the rest is counted
 
 
 class _StoppedError(Exception):
@@ -134,6 +87,7 @@ class Job:
                 notes.append(
                     f"{source.channels} channels: the net takes {self.separator.channels} at a time, all are kept"
                 )
+            notes += self._notes_on_format(source.tags, rate)
             with staged(self.targets, self.output.folder / self.model) as paths:
                 files = StemFiles(
                     paths,
@@ -142,6 +96,7 @@ class Job:
                     channels=source.channels,
                     layout=layout_for(source.layout, source.channels),
                     tags=source.tags,
+                    names=self.targets,
                 )
                 try:
                     samples = self._write(source, files, rate=rate, keep_rate=keep_rate)
@@ -149,8 +104,9 @@ class Job:
                 except BaseException:
                     files.abandon()
                     raise
-            if gain < 1:
-                notes.append(f"all stems times {gain:.3f}, or they would clip")
+            if 0 < gain < 1:
+                quieter_db = max(0.1, -20 * math.log10(gain))  # 0.0 would say that nothing was done
+                notes.append(f"all stems turned down by {quieter_db:.1f} dB, or they would clip")
             notes += source.notes
         return Outcome(
             self.song.label,
@@ -206,15 +162,31 @@ class Job:
         """Raise for channels that the format cannot hold, and for a disk that is too small."""
         most = GREATEST_CHANNELS.get(self.output.kind)
         if most is not None and source.channels > most:
+            others = "wav or flac" if source.channels <= GREATEST_CHANNELS["flac"] else "wav"
             raise DemixError(
                 f"{self.song.label}: expected at most {most} channels for {self.output.kind}, received "
-                f"{source.channels}; write wav"
+                f"{source.channels}; write {others}"
             )
         if source.seconds is not None:
             stored = ENCODINGS[self.output.kind, self.output.depth].bytes_per_sample
             each = stored + (FLOAT_BYTES if self.output.rescales else 0)
             samples = source.seconds * rate * source.channels * len(self.output.names)
             require_room({self.output.folder: round(samples * each)})
+
+    def _notes_on_format(self, tags: dict[str, str], rate: int) -> list[str]:
+        """Say what the format does not hold of this song and of what was asked for."""
+        notes = []
+        kind, greatest = self.output.kind, greatest_mp3_bit_rate(rate)
+        if kind == "mp3" and self.output.mp3_bitrate > greatest:
+            notes.append(f"mp3 of {rate} Hz ends at {greatest} kbit/s")
+        lost = lost_tags(kind, tags)
+        if lost:
+            keeper = "mp3" if lost_tags("flac", lost) else "flac"
+            listed = ["".join(sign for sign in name if sign.isprintable()) for name in lost[:NAMED_TAGS]]
+            more = f" and {len(lost) - NAMED_TAGS} more" if len(lost) > NAMED_TAGS else ""
+            noun, pronoun = ("tag", "it") if len(lost) == 1 else ("tags", "them")
+            notes.append(f"{kind} has no place for the {noun} {', '.join(listed)}{more}; --{keeper} keeps {pronoun}")
+        return notes
 
 
 def _seconds(path: Path) -> float | None:

@@ -28,6 +28,7 @@ class StemFiles:
         channels: number of channels.
         layout: channels in FFmpeg's words.
         tags: title, artist and the like.
+        names: stem -> what error messages call its file, by default its path.
 
     Raises:
         DemixError: when a file cannot be written or its format cannot hold such audio.
@@ -42,13 +43,14 @@ class StemFiles:
         channels: int,
         layout: str,
         tags: dict[str, str],
+        names: dict[str, Path] | None = None,
     ) -> None:
         self._output, self._channels = output, channels
         self._peak = 0.0
         self._sinks: list[AudioSink] = []
         self._waiting: list[tuple[Path, BinaryIO]] = []
         try:
-            for path in paths.values():
+            for stem, path in paths.items():
                 self._sinks.append(
                     AudioSink(
                         path,
@@ -57,7 +59,8 @@ class StemFiles:
                         sample_rate=sample_rate,
                         layout=layout,
                         tags=tags,
-                        bit_rate=output.mp3_bitrate * 1000,
+                        bit_rate=output.mp3_bitrate,
+                        name=(names or paths)[stem],
                     )
                 )
                 if output.rescales:
