@@ -179,7 +179,7 @@ def test_a_bomb_of_a_flac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hones
 
 def test_a_folder_and_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", "received a folder")
+    refused(tmp_path / "empty", "expected songs in this folder and below, found none")
     path = tmp_path / "mine.wav"
     path.write_bytes(b"RIFF")
 

@@ -76,6 +76,7 @@ def test_a_run_folder_without_torch_is_one_sentence(tmp_path: Path) -> None:
         "from demix import load; from demix.errors import DemixError\n"
         "try:\n    load(sys.argv[1])\nexcept DemixError as error:\n    print(error)"
     )
+    (tmp_path / "run.json").write_text('{"config": {}}')
     assert "expected torch to be installed" in run_python(code, str(tmp_path))
 
 
