@@ -61,6 +61,11 @@ def test_a_loss_of_nothing_is_refused() -> None:
         load_config(None, ["loss.waveform=0", "loss.spectrum=0"])
 
 
+def test_a_folder_whose_name_is_a_number_is_a_name() -> None:
+    assert load_config(None, ["data.dataset=2024"]).data.dataset == "2024"
+    assert load_config(None, ['data.dataset="my songs"']).data.dataset == "my songs"
+
+
 @pytest.mark.parametrize("content", [None, b"steps = ", b"\xff\xfe", b"training = 3"])
 def test_bad_file_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "run.toml"

@@ -9,15 +9,14 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
+from demix.config_checks import check_transposition, check_value
 from demix.errors import DemixError
 
 STEMS = ("vocals", "drums", "bass", "other")  # always in this order
 SAMPLE_RATE = 44_100  # Hz; the only rate that data sets and nets know
 CHANNELS = 2
-GREATEST_SEGMENT_SECONDS = 120  # of a chunk that a net is given, in training and separation
-MAX_TRANSPOSE = 36  # semitones that training may move a stem up or down
 
 
 @dataclass(frozen=True)
@@ -146,32 +145,6 @@ class Config:
     training: Training = field(default_factory=Training)
 
 
-# Lowest and highest value that makes sense; keys as in `--set`.
-_RANGES: dict[str, tuple[float, float]] = {
-    "data.segment_seconds": (0.1, GREATEST_SEGMENT_SECONDS),
-    "data.batch_size": (1, 65_536),
-    "augment.remix": (0, 1),
-    "augment.rest": (0, 1),
-    "augment.gain_db": (0, 60),
-    "augment.swap": (0, 1),
-    "augment.polarity": (0, 1),
-    "loss.waveform": (0, 1e6),
-    "loss.spectrum": (0, 1e6),
-    "training.steps": (1, 10**9),
-    "training.learning_rate": (0, 1),
-    "training.weight_decay": (0, 1),
-    "training.warmup_steps": (0, 10**9),
-    "training.clip_norm": (1e-9, 1e9),
-    "training.ema_decay": (0, 1),
-    "training.valid_every": (1, 10**9),
-    "training.seed": (0, 2**32 - 1),
-}
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "model.mask": ("softmax", "sigmoid"),
-    "training.device": ("auto", "cpu", "cuda", "mps"),
-}
-
-
 def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Config:
     """Read a run's settings: defaults, then a TOML file, then single settings.
 
@@ -196,7 +169,8 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Confi
             section = section.setdefault(part, {})
             if not isinstance(section, dict):
                 raise DemixError(f"--set {setting}: {part} is a value, not a section")
-        section[parts[-1]] = _parse_value(text.strip())
+        kind = get_type_hints(get_type_hints(Config).get(parts[0], Config)).get(parts[-1])
+        section[parts[-1]] = _parse_value(text.strip(), kind)
     return from_dict(values, where=str(path) if path else "--set")
 
 
@@ -210,7 +184,7 @@ def from_dict(values: Mapping[str, Any], *, where: str) -> Config:
         **{name: _build_section(kind, name, values.get(name, {}), where) for name, kind in sections.items()}
     )
     for stem, span in config.augment.transpose.items():
-        _check_transposition(stem, span, where)
+        check_transposition(stem, span, where, stems=STEMS)
     if config.loss.waveform + config.loss.spectrum == 0:
         raise DemixError(f"{where}: loss.waveform and loss.spectrum are both 0; nothing could be learnt")
     return config
@@ -228,40 +202,18 @@ def _build_section(kind: type, name: str, values: Any, where: str) -> Any:
     for key, value in values.items():
         if key not in types:
             raise DemixError(f"{where}: unknown key {name}.{key}; expected one of {', '.join(types)}")
-        _check_value(f"{name}.{key}", value, types[key], where)
+        check_value(f"{name}.{key}", value, types[key], where)
     whole = {key: float(value) if types[key] is float else value for key, value in values.items()}
     return kind(**whole)
 
 
-def _check_value(key: str, value: Any, kind: Any, where: str) -> None:
-    plain = get_origin(kind) or kind
-    allowed = (int, float) if plain is float else plain
-    if not isinstance(value, allowed) or (isinstance(value, bool) and plain is not bool):
-        raise DemixError(f"{where}: {key}: expected {plain.__name__}, received {value!r}")
-    if key in _CHOICES and value not in _CHOICES[key]:
-        raise DemixError(f"{where}: {key}: expected one of {', '.join(_CHOICES[key])}, received {value!r}")
-    low, high = _RANGES.get(key, (-float("inf"), float("inf")))
-    if isinstance(value, int | float) and not low <= value <= high:
-        raise DemixError(f"{where}: {key}: expected {low:g} to {high:g}, received {value:g}")
-
-
-def _check_transposition(stem: str, span: Any, where: str) -> None:
-    key = f"augment.transpose.{stem}"
-    if stem not in STEMS:
-        raise DemixError(f"{where}: unknown key {key}; expected one of {', '.join(STEMS)}")
-    numbers = isinstance(span, list | tuple) and all(type(value) in (int, float) for value in span)
-    if not numbers or len(span) != 2 or not -MAX_TRANSPOSE <= span[0] <= span[1] <= MAX_TRANSPOSE:
-        raise DemixError(
-            f"{where}: {key}: expected the lowest and highest semitones from -{MAX_TRANSPOSE} to {MAX_TRANSPOSE}, "
-            f"received {span!r}; for example [-5, 5]"
-        )
-
-
-def _parse_value(text: str) -> Any:
+def _parse_value(text: str, kind: Any) -> Any:
+    """Read a value as TOML; of a key whose `kind` is text, what is no text in TOML is the text itself."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if kind is str and not isinstance(value, str) else value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

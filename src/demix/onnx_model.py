@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from demix.config import CHANNELS, GREATEST_SEGMENT_SECONDS, SAMPLE_RATE, STEMS
+from demix.config import CHANNELS, SAMPLE_RATE, STEMS
+from demix.config_checks import GREATEST_SEGMENT_SECONDS
 from demix.errors import DemixError
 from demix.spectral import check_stft
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from demix.config import GREATEST_SEGMENT_SECONDS, SAMPLE_RATE, STEMS
+from demix.config import SAMPLE_RATE, STEMS
+from demix.config_checks import GREATEST_SEGMENT_SECONDS
 from demix.errors import DemixError
 from demix.spectral import STFT
 

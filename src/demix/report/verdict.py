@@ -18,14 +18,6 @@ FEW_SONGS = 20
 SHORT_TRAINING_SECONDS = 3 * 3600.0
 
 
-def leader(results: Results) -> System | None:
-    """Return the net that is better beyond what chance explains, None where the numbers cannot tell."""
-    difference = results.difference("sdr")
-    if difference is None or doubt(results) is not None:
-        return None
-    return better(results, difference)
-
-
 def better(results: Results, difference: Difference) -> System:
     """Return the net that a difference speaks for, however small it is."""
     return results.nets[1] if difference.difference_db > 0 else results.nets[0]
