@@ -89,8 +89,8 @@ class UNet(nn.Module):
 def group_norm(maps: int) -> nn.GroupNorm:
     """Return the normalisation of `maps` maps: each group of them by its own segment's mean and variance.
 
-    Batch normalisation carries the statistics of remixed training segments over to songs that are unlike them
-    (`benchmarks/unet_choices.py`). The price: every point hears how loud its whole segment is.
+    It is the same in training and in use, for any batch. Batch normalisation scores alike where both are trained for
+    minutes (`benchmarks/README.md`). The price: every point hears how loud its whole segment is.
     """
     return nn.GroupNorm(math.gcd(GROUPS, maps), maps)
 
