@@ -13,14 +13,16 @@ from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate
 from demix.errors import DemixError, printable
 
 app = typer.Typer(
+    rich_markup_mode=None,  # Rich would double the time that --help takes
+    context_settings={"max_content_width": 100},
     help="Cut songs into vocals, drums, bass and other, and compare the nets that do it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(cli_separate.separate)
+app.command(short_help="Cut songs into vocals, drums, bass and other.")(cli_separate.separate)
 app.command()(cli_models.models)
-app.command()(cli_models.export)
-app.command()(cli_doctor.doctor)
+app.command(short_help="Write a trained net as an ONNX file, or for TensorFlow.")(cli_models.export)
+app.command(short_help="Show what is installed, and why a GPU is not used.")(cli_doctor.doctor)
 app.add_typer(cli_data.app, name="data")
 
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -80,7 +82,7 @@ def train(
     typer.echo(f"{checkpoints / run}: {end.step} steps{best}; next: demix evaluate {checkpoints / run}")
 
 
-@app.command()
+@app.command(short_help="Score runs and the baselines, song by song, stem by stem.")
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders that training made.")],
     data: Annotated[
@@ -123,7 +125,7 @@ def evaluate(
     typer.echo(f"scores: {folder / 'scores.csv'}\nreport: {page}")
 
 
-@app.command()
+@app.command(short_help="Train a U-Net and a ViT, score both, write the report.")
 def compare(
     configs: Annotated[
         list[Path] | None, typer.Argument(metavar="[CONFIG...]", help="One TOML file for each net, see configs/.")

@@ -22,7 +22,7 @@ app = typer.Typer(help="Download, prepare and inspect data sets.", no_args_is_he
 LABELS = {"download": "downloading", "check": "comparing checksum", "unpack": "unpacking"}
 
 
-@app.command()
+@app.command(short_help="Download and unpack a data set.")
 def download(
     name: Annotated[str, typer.Argument(help="musdb18 (4.7 GB), musdb18hq (22.7 GB) or musdb18-7s (0.15 GB).")],
     root: Annotated[Path, typer.Option(help="Folder for data: ROOT/temp while loading, then ROOT/raw/NAME.")] = Path(
@@ -51,7 +51,7 @@ def download(
     typer.echo(f"{folder} is complete; next: demix data prepare {name if folder == RAW / name else folder}")
 
 
-@app.command()
+@app.command(short_help="Decode songs once, for training.")
 def prepare(
     data: Annotated[str, typer.Argument(metavar="SET", help="Name of a data set (free, musdb18, ...) or a folder.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write; data/processed/SET by default.")] = None,
@@ -94,7 +94,7 @@ def prepare(
         raise typer.Exit(2)
 
 
-@app.command()
+@app.command(short_help="Show songs, minutes, splits, levels, silence.")
 def info(
     data: Annotated[
         str | None, typer.Argument(metavar="[SET]", help="Name or folder of a prepared set; all by default.")
