@@ -58,13 +58,14 @@ def start(folder: Path, *arguments: object, stdin: int = subprocess.DEVNULL) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
-        preexec_fn=None if sys.platform == "win32" else hear_ctrl_c,
+        preexec_fn=None if sys.platform == "win32" else hear_signals,
     )
 
 
-def hear_ctrl_c() -> None:
-    """A suite that a shell runs in the background ignores Ctrl-C, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def hear_signals() -> None:
+    """A suite in the background of a shell ignores Ctrl-C, one under nohup SIGHUP, and their children inherit that."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def demix(folder: Path, *arguments: object, piped: bytes | None = None) -> tuple[int, str, str]:
