@@ -21,6 +21,7 @@ def test_names_are_filled_in() -> None:
     [
         ({"filename": "{track}.{ext}"}, r"expected \{stem\}"),
         ({"filename": "{{stem}}.{ext}"}, r"expected \{stem\}"),
+        ({"filename": "{track}/{stem}.mp3"}, r"as wav is written"),
         ({"filename": "{stem}/{artist}"}, "only fields"),
         ({"filename": "{stem}{"}, "only fields"),
         ({"filename": "{stem}{track.x}"}, "only fields"),

@@ -295,6 +295,53 @@ def test_stems_are_no_songs_wherever_they_go(tmp_path: Path, music: Audio, place
         assert [outcome.status for outcome in run(tmp_path, out=tmp_path / place)] == [expected]
 
 
+def test_stems_of_another_model_are_no_songs(tmp_path: Path, music: Audio) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T, 44_100)
+    separate(tmp_path, models={"unet": MODELS["steady"]}, output=Output(tmp_path))
+    assert [outcome.song for outcome in run(tmp_path, out=tmp_path)] == [str(tmp_path / "song.wav")]
+
+
+def test_an_mp3_with_more_behind_its_music_is_whole_and_done_once(tmp_path: Path, music: Audio) -> None:
+    source = tmp_path / "source.wav"
+    soundfile.write(source, np.tile(music, 4).T, 44_100)
+    [made] = run(source, out=tmp_path / "made", kind="mp3")
+    content = Path(made.stems["vocals"]).read_bytes()
+    cases = {"zeros": content + bytes(len(content)), "joined": content + content, "plain": content}
+    for name, data in cases.items():
+        (tmp_path / f"{name}.mp3").write_bytes(data)
+        for expected in ("done", "skipped"):
+            [outcome] = run(tmp_path / f"{name}.mp3", out=tmp_path / "out")
+            assert outcome.status == expected, (name, outcome.error)
+        assert read(tmp_path / "out" / "steady" / name / "bass.wav").shape[1] >= 4 * music.shape[1]
+    (tmp_path / "cut.mp3").write_bytes(content[: len(content) * 3 // 4])
+    assert "cut off" in (run(tmp_path / "cut.mp3", out=tmp_path / "out")[0].error or "")
+
+
+def test_a_film_whose_header_counts_another_stream_is_done_once(tmp_path: Path, music: Audio, encode_mp4: Make) -> None:
+    song = encode_mp4(tmp_path / "film.mp4", [music], picture_first=True)
+    assert [run(song, out=tmp_path / "out")[0].status for _ in range(2)] == ["done", "skipped"]
+
+
+def test_too_short_for_mp3_at_its_rate_is_one_sentence(tmp_path: Path, music: Audio) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T[:1], 96_000)
+    [outcome] = run(tmp_path / "song.wav", out=tmp_path / "out", kind="mp3")
+    assert "too short" in (outcome.error or "")
+    assert files_below(tmp_path) == ["song.wav"]
+
+
+def test_models_and_folders_of_every_kind(tmp_path: Path, music: Audio) -> None:
+    soundfile.write(tmp_path / "song.wav", music.T, 44_100)
+    output = Output(str(tmp_path / "out"))  # type: ignore[arg-type]
+    [outcome] = separate(str(tmp_path / "song.wav"), models=MODELS, output=output)
+    assert outcome.status == "done"
+    with pytest.raises(DemixError, match="expected at least one, received none"):
+        separate(tmp_path / "song.wav", models=[])
+    with pytest.raises(DemixError, match="plain names"):
+        separate(tmp_path / "song.wav", models={"../evil": MODELS["steady"]}, output=output)
+    with pytest.raises(DemixError, match="nothing: expected a model"):
+        separate(tmp_path / "song.wav", models=Path("nothing"))
+
+
 def test_an_empty_name_is_not_this_folder() -> None:
     with pytest.raises(DemixError, match="received an empty name"):
         separate("", models=MODELS)

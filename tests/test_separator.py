@@ -165,6 +165,7 @@ def test_no_seam_at_chunk_borders(song_excerpt: np.ndarray, what: str) -> None:
     assert np.abs(np.diff(chunked)).max() < 1.05 * np.abs(np.diff(whole)).max()
 
 
-def test_nan_is_refused() -> None:
+@pytest.mark.parametrize("value", [np.float32(np.nan), np.float32(np.inf), np.float32(1e30), np.float64(-1e300)])
+def test_what_would_overflow_is_refused(value: np.floating) -> None:
     with pytest.raises(DemixError, match="finite"):
-        separator(identity).separate(np.full((2, 10), np.nan, np.float32))
+        separator(identity).separate(np.full((2, 10), value))

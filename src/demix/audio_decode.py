@@ -96,7 +96,9 @@ class Decoder:
         except (av.FFmpegError, ValueError) as error:
             raise undecodable(self.path) from error
         if left_out:
-            self.notes.append(f"{left_out} damaged frames are left out")
+            self.notes.append(
+                "a damaged frame is left out" if left_out == 1 else f"{left_out} damaged frames are left out"
+            )
         if self._silenced:
             self.notes.append(f"{self._silenced} damaged frames are replaced by silence")
         if self.gap_seconds and not is_mp3:

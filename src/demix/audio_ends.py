@@ -12,6 +12,7 @@ from demix.errors import DemixError
 EXACT = ("wav", "w64", "flac", "mov", "mp4", "aiff", "caf", "au")
 STREAMED = 0x7FFF0000  # bytes; programs that write a wav into a pipe give at least this as its size
 HEADER_BYTES = 4096
+MPEG_1_RATE = 32_000  # Hz; below it an mp3 is MPEG 2, of half as many samples in a frame
 OGG_PAGE_BYTES = 65_307  # no page is longer
 OGG_HEAD = struct.Struct("<5xBqIIIB")  # flags, time, stream, number of the page, checksum, number of segments
 OGG_FIRST, OGG_LAST = 2, 4  # flags of a stream's first and last page
@@ -52,11 +53,18 @@ _LAYOUTS = {
 _AVI = _Chunks("<4sI", 12, (b"LIST", b"RIFF"), unit=2)
 
 
-def counts_samples(path: Path, format_name: str) -> bool:
-    """Say whether the length that the header gives is a count of samples and not a guess from the file's size."""
+def counted_samples(path: Path, format_name: str, *, seconds: float, sample_rate: int) -> int | None:
+    """Return how many samples the file's header counts; None where it gives but a guess from the file's size.
+
+    Args:
+        path: the file.
+        format_name: FFmpeg's name of its format.
+        seconds: FFmpeg's word on its length, which for an mp3 with strange bytes behind its music is a guess.
+        sample_rate: in Hz.
+    """
     if set(format_name.split(",")) & set(EXACT):
-        return True
-    return format_name == "mp3" and _has_frame_count(path)
+        return round(seconds * sample_rate)
+    return _mp3_samples(path, sample_rate) if format_name == "mp3" else None
 
 
 def check_whole(path: Path, format_name: str) -> None:
@@ -152,8 +160,11 @@ def _ogg_checksum(page: bytes) -> int:
     return int.from_bytes(total.to_bytes(4, "big").translate(REVERSED_BITS), "little")
 
 
-def _has_frame_count(path: Path) -> bool:
-    """Look for the header that tells an mp3's length, behind its tags."""
+def _mp3_samples(path: Path, sample_rate: int) -> int | None:
+    """Read the header that tells an mp3's length, behind its tags: frames, less what the encoder put around the music.
+
+    Fields: Xing's tag, flags, frames, bytes, table and quality, each there if its flag is; then that of LAME.
+    """
     with path.open("rb") as file:
         head = file.read(10)
         if len(head) == 10 and head[:3] == b"ID3":
@@ -164,4 +175,13 @@ def _has_frame_count(path: Path) -> bool:
         else:
             file.seek(0)
         start = file.read(HEADER_BYTES)
-    return b"Xing" in start or b"Info" in start
+    place = max(start.find(b"Xing"), start.find(b"Info"))
+    if place < 0 or len(start) < place + 12:
+        return None
+    flags, frames = struct.unpack_from(">II", start, place + 4)
+    if not flags & 1:
+        return None
+    lame = place + 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
+    around = int.from_bytes(start[lame + 21 : lame + 24]) if start[lame : lame + 2] in (b"LA", b"La") else 0
+    samples = frames * (1152 if sample_rate >= MPEG_1_RATE else 576)
+    return max(0, samples - (around >> 12) - (around & 0xFFF)) or None

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from demix.audio import MISSING_SECONDS, check_file
 from demix.audio_decode import Decoder, undecodable
-from demix.audio_ends import check_whole, counts_samples, ends_in_a_packet
+from demix.audio_ends import check_whole, counted_samples, ends_in_a_packet
 from demix.errors import DemixError
 
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ BLOCK_SAMPLES = 1 << 15
 LEAST_RATE, GREATEST_RATE = 1_000, 768_000  # Hz
 GREATEST_CHANNELS = 32
 PADDING_SAMPLES = 2 * 2048  # AAC's frames have at most 2048 samples; encoders fill up the last and may append one
-LONGEST_STREAM = ("matroska", "flv", "asf")  # FFmpeg's names: their headers give the length of the longest stream
+LONGEST_STREAM = ("matroska", "flv")  # FFmpeg's names: their headers give the length of the longest stream
 GREATEST_HOURS = 12  # a few kilobytes of flac can decode to days
 # tags that describe the container and not the music
-TECHNICAL = {"encoder", "encoded_by", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id"}
+TECHNICAL = {"encoder", "encoded_by", "software", "duration", "handler_name", "vendor_id"} | {
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+}
 
 
 @dataclass
@@ -104,7 +108,7 @@ class AudioSource:
             DemixError: for damage, samples that are not finite or absurdly loud, fewer than the header promises, none
                 at all, or more than twelve hours of them.
         """
-        declared = self._declared_samples()
+        declared = self.counted_samples()
         decoder = Decoder(self.path, self._container, self._stream, self.sample_rate, self.channels)
         decoded = decoder.pieces()
         if self._is_mp4 and declared is not None:
@@ -221,11 +225,12 @@ class AudioSource:
         if ends_in_a_packet(self.path, self._container.format.name):
             self.notes.append("its last packet is incomplete: it may be cut off")
 
-    def _declared_samples(self) -> int | None:
+    def counted_samples(self) -> int | None:
         """Return the number of samples that the header counts, None where it counts none."""
-        if self.seconds is None or not counts_samples(self.path, self._container.format.name):
+        name, seconds = self._container.format.name, self.seconds
+        if seconds is None:
             return None
-        return round(self.seconds * self.sample_rate) or None
+        return counted_samples(self.path, name, seconds=seconds, sample_rate=self.sample_rate) or None
 
     def _joined(self, pieces: list[Audio], done: int) -> Audio:
         block = np.concatenate(pieces, axis=1)

@@ -44,6 +44,7 @@ class Output:
     force: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))  # a str is as good
         if (self.kind, self.depth) not in ENCODINGS:
             held = ", ".join(depth for kind, depth in ENCODINGS if kind == self.kind) or "nothing"
             raise DemixError(f"{self.kind} as {self.depth}: {self.kind} holds {held}; choose that or another format")
@@ -56,6 +57,12 @@ class Output:
             raise DemixError(f"mp3 bit rate: expected one of {held} kilobits a second, received {self.mp3_bitrate}")
         if len(set(self.targets("model", "track", ".wav").values())) < len(self.names):
             raise DemixError(f"file name: expected {{stem}} in it, received {self.filename!r}; or stems replace stems")
+        suffix = Path(self.filename).suffix.removeprefix(".")
+        if suffix != self.kind and any(suffix == kind for kind, _ in ENCODINGS):
+            raise DemixError(
+                f"file name: expected it to end in .{{ext}} or .{self.kind}, as {self.kind} is written, received "
+                f"{self.filename!r}; choose that or another format"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ GREATEST_WORKERS = 4  # each holds a chunk with all that becomes of it, about 10
 def separate(
     inputs: str | Path | Sequence[str | Path],
     *,
-    models: str | Sequence[str] | Mapping[str, "Separator"] = "unet",
+    models: str | Path | Sequence[str | Path] | Mapping[str, "Separator"] = "unet",
     output: Output | None = None,
     device: str = "auto",
     segment_seconds: float | None = None,
@@ -59,13 +59,15 @@ def separate(
     """
     if jobs < 1:
         raise DemixError(f"jobs: expected at least 1, received {jobs}")
+    from demix.pretrained import model_paths
+
     chosen = output or Output()
     named = _load(models, device, jobs)
     separators = {name: _adjusted(each, segment_seconds, overlap) for name, each in named.items()}
     tell = on_event or (lambda _: None)
     stop = threading.Event()
     given = [inputs] if isinstance(inputs, str | Path) else inputs
-    with open_songs(given, out=chosen.folder, models=list(separators)) as songs:
+    with open_songs(given, out=chosen.folder, models=[*separators, *model_paths()]) as songs:
         owners: dict[Path, Song] = {}
         work = []
         for song in songs:
@@ -101,10 +103,17 @@ def _run_at_once(work: Sequence[Job], jobs: int, stop: threading.Event) -> list[
             raise
 
 
-def _load(models: str | Sequence[str] | Mapping[str, "Separator"], device: str, jobs: int) -> dict[str, "Separator"]:
+def _load(
+    models: str | Path | Sequence[str | Path] | Mapping[str, "Separator"], device: str, jobs: int
+) -> dict[str, "Separator"]:
     """Load models by name or path and call each by its name or the last part of its path."""
     if isinstance(models, Mapping):
+        wrong = next((name for name in models if Path(name).name != name), None)
+        if wrong is not None:
+            raise DemixError(f"models: expected plain names of folders, received {wrong!r}; leave out slashes")
         return dict(models)
+    if not isinstance(models, str | Path) and not models:
+        raise DemixError("models: expected at least one, received none; leave it out for unet")
     from demix.pretrained import load
 
     cores = usable_cores()
@@ -112,7 +121,7 @@ def _load(models: str | Sequence[str] | Mapping[str, "Separator"], device: str, 
     workers = min(GREATEST_WORKERS, max(1, cores // jobs))
     threads = max(1, cores // (workers * jobs))
     named: dict[str, Separator] = {}
-    for model in [models] if isinstance(models, str) else models:
+    for model in [models] if isinstance(models, str | Path) else models:
         name = Path(model).resolve().name.removesuffix(".onnx")
         if name in named:
             raise DemixError(f"models: expected different names, received {name!r} twice; rename one")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from demix.separator import Separator
 
 FLOAT_BYTES = 4
-SAME_SECONDS, SAME_SHARE = 1.0, 0.02  # lengths by the headers of some formats are guesses
+SAME_SECONDS = 0.5  # stems that are this much shorter than a song are not its stems
 NAMED_TAGS = 6  # the rest is counted
 
 
@@ -131,6 +131,8 @@ class Job:
             files.write(stems)
             samples += stems.shape[-1]
             self.tell(Progress(self.song.label, self.model, samples / rate, source.seconds))
+        if not samples:
+            raise DemixError(f"{self.song.label}: too short to be written with {rate} Hz; write wav or flac")
         return samples
 
     def _check_folder(self) -> None:
@@ -142,16 +144,16 @@ class Job:
         raise DemixError(f"{self.song.label}: expected a folder that can be read; ask for permission or leave it out")
 
     def _is_done(self) -> bool:
-        """Say whether all stems are there; raise when their length says that they are another song's."""
-        if not all(target.is_file() for target in self.targets.values()):
+        """Say whether all stems are there; raise when they are too short to be this song's."""
+        if not self.song.keeps_stems or not all(target.is_file() for target in self.targets.values()):
             return False
         first = next(iter(self.targets.values()))
         try:
-            there = _seconds(first)
+            there = _counted_seconds(first)
         except DemixError:  # what cannot be read is not done
             return False
-        due = _seconds(self.song.path)
-        if there is not None and due is not None and abs(due - there) > max(SAME_SECONDS, SAME_SHARE * due):
+        due = _counted_seconds(self.song.path)
+        if there is not None and due is not None and there < due - SAME_SECONDS:
             raise DemixError(
                 f"{self.song.label}: expected its own stems in {first.parent}, but those last {there:.1f} s and the "
                 f"song {due:.1f} s; choose another --out, or --force to replace them"
@@ -189,7 +191,8 @@ class Job:
         return notes
 
 
-def _seconds(path: Path) -> float | None:
-    """Return a file's length by its header."""
+def _counted_seconds(path: Path) -> float | None:
+    """Return the length that a file's header counts; longer files may hide behind it, shorter ones do not."""
     with AudioSource(path) as source:
-        return source.seconds
+        samples = source.counted_samples()
+        return None if samples is None else samples / source.sample_rate

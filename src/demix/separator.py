@@ -15,6 +15,7 @@ from demix.spectral import STFT
 
 Audio = npt.NDArray[np.float32]
 GREATEST_OVERLAP = 0.95
+GREATEST_SAMPLE = 1e6  # far beyond it float32 overflows on the way through the net
 
 Masker = Callable[[npt.NDArray[np.complex64]], npt.NDArray[np.float32]]
 
@@ -53,6 +54,8 @@ class Separator:
                 f"segment: expected more than 0 and at most {GREATEST_SEGMENT_SECONDS} seconds, "
                 f"received {self.chunk_seconds}"
             )
+        if self.workers < 1:
+            raise DemixError(f"workers: expected at least 1, received {self.workers}")
         if not 0 <= self.overlap <= GREATEST_OVERLAP:
             raise DemixError(f"overlap: expected 0 to {GREATEST_OVERLAP}, received {self.overlap}")
 
@@ -181,5 +184,8 @@ def _check(waveform: Audio, channels: int) -> None:
             f"waveform: expected ({channels}, samples) with at least one sample, received {waveform.shape}; "
             "repeat a mono channel or resample first"
         )
-    if not np.isfinite(waveform).all():
-        raise DemixError("waveform: expected finite samples, received NaN or infinity; mend the recording first")
+    if not np.abs(waveform).max() <= GREATEST_SAMPLE:  # NaN is refused too
+        raise DemixError(
+            f"waveform: expected finite samples, full scale at 1 and none beyond {GREATEST_SAMPLE:g}, "
+            "received NaN, infinity or more; mend the recording first"
+        )

@@ -14,8 +14,9 @@ from demix.files import atomic
 STDIN = "-"
 # A folder also holds covers and lists; a file that is named is tried whatever its suffix.
 _SUFFIXES = """
-    3gp aac ac3 aif aifc aiff alac ape asf au avi caf dts flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpc mpeg mpg
-    oga ogg ogv opus rf64 snd spx tta ts w64 wav webm wma wmv wv
+    3g2 3gp aac ac3 adts aif aifc aiff alac amr ape asf au avi bwf caf dts dtshd eac3 ec3 f4v flac flv m2ts m4a m4b m4r
+    m4v mka mkv mov mp1 mp2 mp3 mp4 mpa mpc mpeg mpg mts oga ogg ogv ogx opus ra rf64 rm snd spx tta ts vob w64 wav
+    webm wma wmv wv
 """
 SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
 
@@ -29,12 +30,14 @@ class Song:
         label: what it is called in messages.
         track: name of its stems' folder, below the folder that it was found in.
         suffix: of its name, with the dot; empty for standard input.
+        keeps_stems: whether stems that are there already are its own; of what is piped in nobody knows.
     """
 
     path: Path
     label: str
     track: str
     suffix: str
+    keeps_stems: bool = True
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def open_songs(inputs: Sequence[str | Path], *, out: Path, models: Sequence[str]
         for each in inputs:
             if str(each) == STDIN:
                 _keep_stdin(piped)
-                songs[piped] = Song(piped, "standard input", "stdin", "")
+                songs[piped] = Song(piped, "standard input", "stdin", "", keeps_stems=False)
                 continue
             if not str(each):
                 raise DemixError("song: expected a file or a folder, received an empty name; use . for this folder")
@@ -72,7 +75,8 @@ def open_songs(inputs: Sequence[str | Path], *, out: Path, models: Sequence[str]
                 folder = path.parent.relative_to(given) if path != given else Path()
                 stem = path.stem.strip(".") and path.stem  # `...mp3` has no name but its suffix
                 track = folder / (stem or path.name)
-                songs.setdefault(path.resolve(), Song(path, str(path), track.as_posix(), path.suffix))
+                label = str(each) if path == given else str(path)
+                songs.setdefault(path.resolve(), Song(path, label, track.as_posix(), path.suffix))
         yield list(songs.values())
     finally:
         if piped in songs:
