@@ -22,13 +22,10 @@ from demix.data.library import open_prepared
 from demix.data.segments import open_pool, segment_samples
 from demix.data.track import Audio
 from demix.evaluation.baselines import share_equally
-from demix.evaluation.cost import count_parameters
 from demix.metrics import mean_of_defined, sdr
-from demix.models import build_net
+from demix.models import build_net, count_parameters
 from demix.models.unet import UNet, Up
-from demix.runtime import TorchMasker
-from demix.separator import Separator
-from demix.spectral import STFT
+from demix.pretrained import make_separator
 from demix.training.allocator import keep_freed_memory
 from demix.training.loop import average_decay, train_step, update_average
 
@@ -122,8 +119,7 @@ def train(settings: list[str], change: Callable[[nn.Module], None] | None) -> tu
 
 def score(net: nn.Module, songs: Songs) -> dict[str, float]:
     """Return for each song the mean gain in `sdr` over equal masks, in dB."""
-    seconds = load_config().data.segment_seconds
-    separator = Separator(TorchMasker(net, "softmax", torch.device("cpu")), STFT(), chunk_seconds=seconds)
+    separator = make_separator(net, load_config(), device=torch.device("cpu"))
     gains = {}
     for name, (stems, mixture) in songs.items():
         estimates = separator.separate(mixture)

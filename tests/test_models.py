@@ -8,8 +8,8 @@ import torch
 
 from demix.config import Config, load_config
 from demix.errors import DemixError
-from demix.evaluation.cost import count_flops, count_parameters
-from demix.models import MODELS, apply_mask_function, build_net
+from demix.evaluation.cost import count_flops
+from demix.models import MODELS, apply_mask_function, build_net, count_parameters
 from demix.models.bands import band_edges
 from demix.models.masknet import Features
 from demix.models.presets import PRESETS

@@ -12,6 +12,7 @@ from demix.errors import DemixError
 EXACT = ("wav", "w64", "flac", "mov", "mp4", "aiff", "caf", "au")
 STREAMED = 0x7FFF0000  # bytes; programs that write a wav into a pipe give at least this as its size
 HEADER_BYTES = 4096
+ID3_HEAD_BYTES = 10
 MPEG_1_RATE = 32_000  # Hz; below it an mp3 is MPEG 2, of half as many samples in a frame
 OGG_PAGE_BYTES = 65_307  # no page is longer
 OGG_HEAD = struct.Struct("<5xBqIIIB")  # flags, time, stream, number of the page, checksum, number of segments
@@ -65,6 +66,20 @@ def counted_samples(path: Path, format_name: str, *, seconds: float, sample_rate
     if set(format_name.split(",")) & set(EXACT):
         return round(seconds * sample_rate)
     return _mp3_samples(path, sample_rate) if format_name == "mp3" else None
+
+
+def mp3_start(head: bytes) -> int:
+    """Return where an mp3's first frame begins: behind its ID3v2 tag, if there is one.
+
+    Args:
+        head: the first `ID3_HEAD_BYTES` of the file.
+    """
+    if len(head) < ID3_HEAD_BYTES or head[:3] != b"ID3":
+        return 0
+    size = 0
+    for byte in head[6:10]:  # seven bits a byte
+        size = size << 7 | byte & 0x7F
+    return ID3_HEAD_BYTES + size
 
 
 def check_whole(path: Path, format_name: str) -> None:
@@ -166,14 +181,7 @@ def _mp3_samples(path: Path, sample_rate: int) -> int | None:
     Fields: Xing's tag, flags, frames, bytes, table and quality, each there if its flag is; then that of LAME.
     """
     with path.open("rb") as file:
-        head = file.read(10)
-        if len(head) == 10 and head[:3] == b"ID3":
-            size = 0
-            for byte in head[6:10]:  # seven bits a byte
-                size = size << 7 | byte & 0x7F
-            file.seek(10 + size)
-        else:
-            file.seek(0)
+        file.seek(mp3_start(file.read(ID3_HEAD_BYTES)))
         start = file.read(HEADER_BYTES)
     place = max(start.find(b"Xing"), start.find(b"Info"))
     if place < 0 or len(start) < place + 12:

@@ -32,11 +32,8 @@ PADDING_SAMPLES = 2 * 2048  # AAC's frames have at most 2048 samples; encoders f
 LONGEST_STREAM = ("matroska", "flv")  # FFmpeg's names: their headers give the length of the longest stream
 GREATEST_HOURS = 12  # a few kilobytes of flac can decode to days
 # tags that describe the container and not the music
-TECHNICAL = {"encoder", "encoded_by", "software", "duration", "handler_name", "vendor_id"} | {
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-}
+TECHNICAL = {"encoder", "encoded_by", "software", "duration", "handler_name", "vendor_id"}
+TECHNICAL |= {"major_brand", "minor_version", "compatible_brands"}
 
 
 @dataclass
@@ -55,7 +52,7 @@ class AudioSource:
         notes: what a user should know about this file, a phrase each.
 
     Raises:
-        DemixError: for a file that is missing, empty, cut off or holds no audio that can be decoded.
+        DemixError: for a file that is missing, empty or holds no audio that can be decoded.
 
     Example:
         >>> with AudioSource(Path("song.mp3")) as source:
@@ -105,9 +102,10 @@ class AudioSource:
             `(channels, samples)`, float32, finite and not clipped.
 
         Raises:
-            DemixError: for damage, samples that are not finite or absurdly loud, fewer than the header promises, none
-                at all, or more than twelve hours of them.
+            DemixError: for a file that is cut off or damaged, samples that are not finite or absurdly loud, none at
+                all, or more than twelve hours of them.
         """
+        check_whole(self.path, self._container.format.name)  # here, as it may read the whole file
         declared = self.counted_samples()
         decoder = Decoder(self.path, self._container, self._stream, self.sample_rate, self.channels)
         decoded = decoder.pieces()
@@ -221,7 +219,6 @@ class AudioSource:
                 f"{self.path}: expected 1 to {GREATEST_CHANNELS} channels, received {self.channels}; "
                 "its header may be damaged: get it again"
             )
-        check_whole(self.path, self._container.format.name)
         if ends_in_a_packet(self.path, self._container.format.name):
             self.notes.append("its last packet is incomplete: it may be cut off")
 

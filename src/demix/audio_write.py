@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from demix.audio_ends import ID3_HEAD_BYTES, mp3_start
 from demix.errors import DemixError
 
 if TYPE_CHECKING:
@@ -216,8 +217,7 @@ def _tell_mp3_length(path: Path, *, samples: int, before: int) -> None:
         The LAME tag, http://gabriel.mp3-tech.org/mp3infotag.html
     """
     with path.open("r+b") as file:
-        size = file.read(10)[6:]
-        frame_start = 10 + sum(byte << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=True))
+        frame_start = mp3_start(file.read(ID3_HEAD_BYTES))
         file.seek(frame_start)
         frame = bytearray(file.read(4 + 32 + 156))
         is_mpeg1, is_mono = frame[1] >> 3 & 3 == 3, frame[3] >> 6 == 3

@@ -5,10 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from demix.provenance import machine
+from demix.provenance import installed_version, machine
 
 PACKAGES = ("demix-lab", "onnxruntime", "onnxruntime-gpu", "numpy", "scipy", "av", "soundfile", "soxr", "torch")
 NVIDIA_SECONDS = 20  # a driver in trouble may never answer
@@ -51,7 +50,7 @@ def diagnose() -> Diagnosis:
         remarks.append("CoreML is there but has not been tried with these nets; --device coreml uses it.")
     return Diagnosis(
         machine=f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}",
-        versions={name: _version(name) for name in PACKAGES},
+        versions={name: installed_version(name) or "not installed" for name in PACKAGES},
         devices=devices,
         used=used,
         gpus=gpus,
@@ -114,10 +113,3 @@ def _why_cuda_does_not_start() -> str:
             "pip install 'onnxruntime-gpu[cuda,cudnn]' brings them."
         )
     return ""
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"

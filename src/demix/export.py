@@ -74,6 +74,8 @@ def export_onnx(
 def _gather_facts(
     run: Run, scores: Mapping[str, Mapping[str, float]], scored_songs: Sequence[str], baselines: Mapping[str, float]
 ) -> Facts:
+    from demix.models import count_parameters
+
     settings = run.config
     dataset = settings.data.dataset
     songs = {
@@ -90,7 +92,7 @@ def _gather_facts(
         channels=CHANNELS,
         mask=settings.model.mask,
         segment_seconds=settings.data.segment_seconds,
-        parameters=sum(value.numel() for value in run.net.parameters()),
+        parameters=count_parameters(run.net),
         demix=__version__,
         training={
             "dataset": dataset_label(dataset),

@@ -29,12 +29,16 @@ def timestamp() -> str:
 def library_versions() -> dict[str, str]:
     """Return the versions of the libraries that decide numbers, of those that are installed."""
     versions = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    found = {name: installed_version(name) for name in _LIBRARIES}
+    return versions | {name: version for name, version in found.items() if version is not None}
+
+
+def installed_version(name: str) -> str | None:
+    """Return the version of a package, None where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def git_commit() -> str | None:

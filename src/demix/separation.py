@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from demix.errors import DemixError
 from demix.output import Output
+from demix.pretrained import load, model_paths
 from demix.provenance import usable_cores
 from demix.separation_events import Listener, Outcome
 from demix.separation_song import Job
@@ -59,8 +60,6 @@ def separate(
     """
     if jobs < 1:
         raise DemixError(f"jobs: expected at least 1, received {jobs}")
-    from demix.pretrained import model_paths
-
     chosen = output or Output()
     named = _load(models, device, jobs)
     separators = {name: _adjusted(each, segment_seconds, overlap) for name, each in named.items()}
@@ -114,8 +113,6 @@ def _load(
         return dict(models)
     if not isinstance(models, str | Path) and not models:
         raise DemixError("models: expected at least one, received none; leave it out for unet")
-    from demix.pretrained import load
-
     cores = usable_cores()
     # A chunk for each core is faster than all cores for one chunk: the transforms around the net take one core only.
     workers = min(GREATEST_WORKERS, max(1, cores // jobs))

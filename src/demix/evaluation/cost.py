@@ -1,4 +1,4 @@
-"""What a net costs: parameters and floating-point operations."""
+"""What a net costs: floating-point operations."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,6 @@ from demix import config
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def count_parameters(net: "nn.Module") -> int:
-    """Return the number of trained numbers."""
-    return sum(value.numel() for value in net.parameters())
 
 
 def count_flops(net: "nn.Module", settings: config.Config) -> float:

@@ -20,10 +20,10 @@ from demix.data.track import Audio, Track
 from demix.errors import DemixError
 from demix.evaluation import excerpt
 from demix.evaluation.baselines import BASELINES
-from demix.evaluation.cost import count_flops, count_parameters
+from demix.evaluation.cost import count_flops
 from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scores, write_seconds
 from demix.files import atomic
-from demix.models import MODEL_LABELS
+from demix.models import MODEL_LABELS, count_parameters
 from demix.pretrained import make_separator
 from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run, pick_device
 

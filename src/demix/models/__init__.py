@@ -16,7 +16,7 @@ from demix.models.presets import PRESETS
 from demix.models.unet import UNet
 from demix.models.vit import ViT
 
-__all__ = ["MODELS", "MODEL_LABELS", "UNet", "ViT", "apply_mask_function", "build_net"]
+__all__ = ["MODELS", "MODEL_LABELS", "UNet", "ViT", "apply_mask_function", "build_net", "count_parameters"]
 
 MODELS: dict[str, type[nn.Module]] = {"unet": UNet, "vit": ViT}
 MODEL_LABELS = {"unet": "U-Net", "vit": "ViT"}
@@ -47,6 +47,11 @@ def build_net(settings: config.Config) -> nn.Module:
         return MODELS[model.name](**fixed, **options)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise DemixError(f"model.options: {model.name} cannot be built with {options}: {error}") from error
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Return the number of trained numbers."""
+    return sum(value.numel() for value in net.parameters())
 
 
 def apply_mask_function(logits: Tensor, mask: str) -> Tensor:

@@ -19,7 +19,7 @@ from demix import config
 from demix.data.segments import Pool, draw_batch, open_pool, segment_samples
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
-from demix.models import apply_mask_function, build_net
+from demix.models import apply_mask_function, build_net, count_parameters
 from demix.models.stft import stft
 from demix.runtime import BEST_FILE, HISTORY_FILE, pick_device
 from demix.spectral import check_stft
@@ -102,7 +102,7 @@ def train(
     history = History(folder / HISTORY_FILE)
     progress = Progress()
     if not there:
-        parameters = sum(value.numel() for value in net.parameters())
+        parameters = count_parameters(net)
         write_run(folder, settings, tracks=used, parameters=parameters, device=str(device))
     elif (folder / LAST_FILE).is_file():
         progress = load_checkpoint(folder / LAST_FILE, net=net, ema=ema, optimiser=optimiser)
