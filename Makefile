@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test test-tensorflow lint check
+.PHONY: help compare serve test drills image-test test-tensorflow lint check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,8 +13,17 @@ help: ## list the targets
 compare: .venv/stamp-compare ## train both nets on the songs in here, score them, write the report
 	$(BIN)/demix compare
 
+serve: .venv/stamp-serve ## serve a page to listen with, and an API, at http://localhost:8000
+	$(BIN)/demix serve
+
 test: .venv/stamp-dev ## run the whole test suite
 	$(BIN)/python -m pytest
+
+drills: .venv/stamp-dev ## load and kill the server and its workers, and see that no song is lost
+	$(BIN)/python -m pytest tests/drills
+
+image-test: ## build the Docker image without Docker, run it, separate a song in it
+	docker/image_test.sh
 
 # Its own environment, 2.8 GB: TensorFlow is no part of the others.
 test-tensorflow: .venv-tensorflow/stamp ## test the export to TensorFlow
@@ -40,9 +49,13 @@ check: lint test ## everything that must hold before a commit: lint, then test
 	$(INSTALL) '.[compare]'
 	@touch $@
 
+.venv/stamp-serve: .venv/stamp-venv pyproject.toml constraints.txt
+	$(INSTALL) '.[serve]'
+	@touch $@
+
 .venv/stamp-dev: .venv/stamp-venv pyproject.toml constraints.txt
 	$(INSTALL) '.[dev]'
-	@touch $@ .venv/stamp-compare # [dev] holds [compare]
+	@touch $@ .venv/stamp-compare .venv/stamp-serve # [dev] holds them
 
 .venv-tensorflow/stamp: .venv/stamp-venv pyproject.toml constraints.txt constraints-tensorflow.txt
 	$(PYTHON) -m venv .venv-tensorflow

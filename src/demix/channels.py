@@ -36,7 +36,7 @@ def separate_blocks(
         yield from _separate_channels(separator, blocks)
         return
     came, mixture = _Held(), _Held()
-    stems = _separate_channels(separator, mixture.watch(_resample(came.watch(blocks), sample_rate, SAMPLE_RATE)))
+    stems = _separate_channels(separator, mixture.watch(resample_blocks(came.watch(blocks), sample_rate, SAMPLE_RATE)))
     if not keep_rate:
         for block in stems:
             mixture.take(block.shape[-1])
@@ -44,7 +44,7 @@ def separate_blocks(
         return
     # `other` goes back as its difference to the mixture and meets the mixture as it came.
     differences = (_less_mixture(block, mixture.take(block.shape[-1])) for block in stems)
-    for block in _resample(differences, SAMPLE_RATE, sample_rate):
+    for block in resample_blocks(differences, SAMPLE_RATE, sample_rate):
         kept = block[..., : came.samples]
         kept[-1] += came.take(kept.shape[-1])
         if kept.shape[-1]:
@@ -81,7 +81,7 @@ def _less_mixture(stems: Audio, mixture: Audio) -> Audio:
     return stems
 
 
-def _resample(blocks: Iterable[Audio], rate: int, new_rate: int) -> Iterator[Audio]:
+def resample_blocks(blocks: Iterable[Audio], rate: int, new_rate: int) -> Iterator[Audio]:
     """Resample blocks `(..., samples)`; in all round(samples * new_rate / rate), give or take one."""
     import soxr
 

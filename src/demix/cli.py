@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate
+from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate, cli_serve
 from demix.errors import DemixError, printable
 
 app = typer.Typer(
@@ -23,6 +23,9 @@ app.command(short_help="Cut songs into vocals, drums, bass and other.")(cli_sepa
 app.command()(cli_models.models)
 app.command(short_help="Write a trained net as an ONNX file, or for TensorFlow.")(cli_models.export)
 app.command(short_help="Show what is installed, and why a GPU is not used.")(cli_doctor.doctor)
+app.command(cls=cli_serve.WithSettings, short_help="Serve a page to listen with, and an API.")(cli_serve.serve)
+app.command(short_help="Separate what a server has queued.")(cli_serve.worker)
+app.command(name="api-key", short_help="Make an API key.")(cli_serve.api_key)
 app.add_typer(cli_data.app, name="data")
 
 INTERRUPTED = 130  # exit status after Ctrl-C

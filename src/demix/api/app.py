@@ -1,0 +1,135 @@
+"""The app: all routes, headers that keep browsers safe, errors as sentences, and workers inside if asked for."""
+
+import logging
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from anyio import to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from demix import __version__
+from demix.api import health, pages, routes_files, routes_separations, routes_service
+from demix.api.access import Rates
+from demix.api.nets import facts_of, offered_nets
+from demix.api.services import open_services
+from demix.api.settings import Settings, load_settings
+from demix.api.worker import working
+
+API = "/api/v1"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "connect-src 'self'; font-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+THREADS = 64  # requests that may wait for a disk or a database at the same time
+_log = logging.getLogger("demix.api")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the app, for uvicorn or any other ASGI server.
+
+    Args:
+        settings: by default those of the environment.
+
+    Raises:
+        DemixError: for settings that cannot be used.
+    """
+    chosen = settings or load_settings()
+    for source in offered_nets(chosen.models).values():
+        facts_of(source)  # a net that is not there is told now, not to the first client
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = await to_thread.run_sync(open_services, chosen)
+        app.state.services = services
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        work = working(services, songs=chosen.workers)
+        await to_thread.run_sync(work.__enter__)
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(work.__exit__, None, None, None)
+            services.close()
+
+    app = FastAPI(
+        title="demix",
+        version=__version__,
+        summary="Cut songs into vocals, drums, bass and other, with a U-Net and a Vision Transformer.",
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # the usual pages load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.rates = Rates.from_settings(chosen)
+    app.state.meters = health.Meters()
+    app.include_router(routes_service.public, prefix=API)
+    app.include_router(routes_service.router, prefix=API)
+    app.include_router(routes_separations.router, prefix=API)
+    app.include_router(routes_files.router, prefix=API)
+    app.include_router(health.router)
+    app.include_router(pages.router)
+    app.add_exception_handler(HTTPException, _tell)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
+    app.add_exception_handler(Exception, _tell_failure)
+    app.add_middleware(health.Meter, meters=app.state.meters)
+    app.add_middleware(_Headers)
+    return app
+
+
+class _Headers:
+    """Adds the headers that every answer has, unless the answer has its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message.get("headers", [])}
+                missing = [
+                    (name.lower().encode(), value.encode())
+                    for name, value in HEADERS.items()
+                    if name.lower().encode() not in there
+                ]
+                message = {**message, "headers": [*message.get("headers", []), *missing]}
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+async def _tell(_request: Request, problem: Exception) -> JSONResponse:
+    error = cast("HTTPException", problem)
+    sentences = {
+        404: "nothing is here; see /api/v1/openapi.json",
+        405: "expected another method; see /api/v1/openapi.json",
+    }
+    plain = error.detail in ("Not Found", "Method Not Allowed")
+    detail = sentences.get(error.status_code, error.detail) if plain else error.detail
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
+
+
+async def _tell_invalid(_request: Request, problem: Exception) -> JSONResponse:
+    error = cast("RequestValidationError", problem)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "request"
+    return JSONResponse({"detail": f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"}, 422)
+
+
+async def _tell_failure(_request: Request, error: Exception) -> JSONResponse:
+    """Answer for what nobody expected; Starlette logs it."""
+    return JSONResponse({"detail": "something went wrong on the server; try again later"}, 500)

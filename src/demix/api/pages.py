@@ -1,0 +1,97 @@
+"""The page, its files, and the reports of comparisons: what a browser shows."""
+
+import html
+import re
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse, Response
+
+from demix.api.access import Shared
+
+WEB = Path(__file__).parent / "web"
+REPORT = "index.html"
+_TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL)
+_TITLE_BYTES = 4096
+# A report is one file with all in it. It runs in an origin of its own: nothing in it reaches the API.
+REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "media-src data: blob:; font-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; "
+    "sandbox allow-scripts allow-downloads allow-popups"
+)
+# Python's own guesses follow the machine's registry, which may say that a module is plain text.
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+@router.head("/")
+def page() -> Response:
+    """Show the page."""
+    return _asset("index.html")
+
+
+@router.get("/results")
+@router.get("/results/")
+def results_page() -> Response:
+    """Show the page of reports."""
+    return _asset("results.html")
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """Show the logo where a browser looks for one."""
+    return _asset("logo.svg")
+
+
+@router.get("/assets/{path:path}")
+def asset(path: str) -> Response:
+    """Get a file of the page."""
+    return _asset(path)
+
+
+@router.get("/results/{name}")
+def report_without_slash(name: str) -> Response:
+    """Lead to the report."""
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise HTTPException(404, "expected the name of a report")
+    return Response(status_code=307, headers={"Location": f"/results/{name}/"})
+
+
+@router.get("/results/{name}/")
+def report(name: str, services: Shared) -> Response:
+    """Show a report."""
+    found = {each for each, _ in find_reports(services.settings.results_dir)}
+    if name not in found:  # nothing but names that were found leads to a file
+        raise HTTPException(404, "expected the name of a report, found none; see /results")
+    path = services.settings.results_dir / name / REPORT
+    headers = {"Content-Security-Policy": REPORT_POLICY, "Cache-Control": "no-cache", "X-Frame-Options": "SAMEORIGIN"}
+    return FileResponse(path, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def find_reports(folder: Path) -> list[tuple[str, str]]:
+    """Return name and title of the reports in a folder, the newest first."""
+    paths = [path for path in folder.glob(f"*/{REPORT}") if path.is_file()]
+    paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    return [(path.parent.name, _title(path)) for path in paths]
+
+
+def _title(path: Path) -> str:
+    with path.open("rb") as file:
+        found = _TITLE.search(file.read(_TITLE_BYTES))
+    text = html.unescape(found.group(1).decode("utf-8", "replace")) if found else ""
+    return " ".join(text.split()) or path.parent.name
+
+
+def _asset(name: str) -> Response:
+    path = WEB.joinpath(*(part for part in name.split("/")))
+    if ".." in name.split("/") or path.suffix not in _TYPES or not path.is_file():
+        raise HTTPException(404, "no such page")
+    return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,146 @@
+"""The API's files: stems to hear and to save, and what there is to see of them."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from zipstream import ZipStream
+
+from demix.api.access import Found, Shared, limit_requests
+from demix.api.forms import KINDS, stem_in_form
+from demix.api.jobs import DONE, Job
+from demix.api.ranges import CHUNK_BYTES, attachment, stored_file
+from demix.api.schemas import Geometry, Peaks, Problem
+from demix.api.store import Store
+from demix.api.work import TRUTH
+from demix.errors import DemixError
+
+router = APIRouter(
+    prefix="/separations/{separation_id}",
+    tags=["files"],
+    dependencies=[Depends(limit_requests)],
+    responses={404: {"model": Problem}, 409: {"model": Problem, "description": "not done yet"}},
+)
+Kind = Annotated[Literal["wav", "flac", "mp3"] | None, Query(alias="format", description="by default the separation's")]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {"content": dict.fromkeys(KINDS.values(), _BINARY)},
+    206: {"content": dict.fromkeys(KINDS.values(), _BINARY), "description": "the part that was asked for"},
+    304: {"description": "not changed"},
+    416: {"model": Problem, "description": "a range beyond the end"},
+    422: {"model": Problem},
+}
+_IMAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": _BINARY}}}
+
+
+def done(job: Found) -> Job:
+    """Return a separation that is done; 409 for another."""
+    if job.status != DONE:
+        raise HTTPException(409, f"expected a separation that is done, this one is {job.status}; follow its events")
+    return job
+
+
+Done = Annotated[Job, Depends(done)]
+
+
+@router.get("/systems/{system}/stems/{stem}", responses=_AUDIO, response_class=Response)
+@router.head("/systems/{system}/stems/{stem}", include_in_schema=False)
+def stem_audio(
+    request: Request, services: Shared, job: Done, system: str, stem: str, kind: Kind = None, download: bool = False
+) -> Response:
+    """Get a stem. Ranges are answered; the first time in a new format takes as long as the conversion does."""
+    _check(job, system, stem)
+    chosen = kind or job.kind
+    try:
+        name = stem_in_form(services, job, system, stem, chosen)
+    except DemixError as error:
+        raise HTTPException(422, str(error)) from error
+    except FileNotFoundError as error:
+        raise _gone() from error
+    filename = f"{_title(job)} - {stem} ({system}).{chosen}" if download else None
+    return stored_file(request, services.store, job.id, name, media_type=KINDS[chosen], filename=filename)
+
+
+@router.get("/systems/{system}/stems/{stem}/peaks", response_model=Peaks)
+def peaks(request: Request, services: Shared, job: Done, system: str, stem: str) -> Response:
+    """Get a stem's waveform to draw."""
+    _check(job, system, stem)
+    return stored_file(request, services.store, job.id, f"{system}/{stem}.json", media_type="application/json")
+
+
+@router.get("/spectrogram", response_model=Geometry)
+def spectrogram(request: Request, services: Shared, job: Done) -> Response:
+    """Get how many tiles there are, and how to read them."""
+    return stored_file(request, services.store, job.id, "spectrogram/geometry.json", media_type="application/json")
+
+
+@router.get("/spectrogram/{tile}", responses=_IMAGE, response_class=Response)
+def spectrogram_tile(request: Request, services: Shared, job: Done, tile: int) -> Response:
+    """Get a part of the mixture's spectrogram: grey, a pixel's value is its level between `low_db` and `high_db`."""
+    return stored_file(request, services.store, job.id, f"spectrogram/{_tile(tile)}.png", media_type="image/png")
+
+
+@router.get("/systems/{system}/masks/{stem}/{tile}", responses=_IMAGE, response_class=Response)
+def mask_tile(request: Request, services: Shared, job: Done, system: str, stem: str, tile: int) -> Response:
+    """Get a part of a mask: grey, a pixel's value is the share of the mixture that the system gives to the stem."""
+    _check(job, system, stem)
+    name = f"{system}/masks/{stem}/{_tile(tile)}.png"
+    return stored_file(request, services.store, job.id, name, media_type="image/png")
+
+
+@router.get("/zip", responses={200: {"content": {"application/zip": _BINARY}}}, response_class=Response)
+def archive(
+    services: Shared,
+    job: Done,
+    system: Annotated[str | None, Query(description="by default all models")] = None,
+    kind: Kind = None,
+) -> Response:
+    """Get all stems in one zip file."""
+    systems = [system] if system else [each for each in job.systems if each != TRUTH]
+    title, chosen = _title(job), kind or job.kind
+    packed = ZipStream(sized=True)  # not compressed: audio is already, and its size is known in advance
+    for each in systems:
+        for stem in job.stems:
+            _check(job, each, stem)
+            try:
+                name = stem_in_form(services, job, each, stem, chosen)
+                size = services.store.size(job.id, name)
+            except DemixError as error:
+                raise HTTPException(422, str(error)) from error
+            except FileNotFoundError as error:
+                raise _gone() from error
+            packed.add(_chunks(services.store, job.id, name), f"{title}/{each}/{stem}.{chosen}", size=size)
+    headers = {"Content-Length": str(len(packed)), "Content-Disposition": attachment(f"{title}.zip")}
+    return StreamingResponse(packed, headers=headers, media_type="application/zip")
+
+
+def _chunks(store: Store, job_id: str, name: str) -> Iterator[bytes]:
+    with store.open(job_id, name) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _check(job: Job, system: str, stem: str) -> None:
+    """Raise 404 for a system or a stem that this separation does not have; after it both are safe in a name."""
+    if system not in job.systems:
+        raise HTTPException(404, f"system: expected one of {', '.join(job.systems)}")
+    if stem not in job.stems:
+        raise HTTPException(404, f"stem: expected one of {', '.join(job.stems)}")
+
+
+def _tile(tile: int) -> int:
+    if tile < 0:
+        raise HTTPException(404, "tile: expected a number from 0 on")
+    return tile
+
+
+def _title(job: Job) -> str:
+    """Return a separation's title as a name for downloads: no path, no suffix, nothing that a file system minds."""
+    name = re.sub(r'[<>:"/\\|?*]', "_", job.title)
+    return (re.sub(r"\.\w{1,5}$", "", name).strip(" .") or "song")[:80]
+
+
+def _gone() -> HTTPException:
+    return HTTPException(404, "expected the stem of a separation, found none: it was deleted meanwhile")

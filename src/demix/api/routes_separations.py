@@ -1,0 +1,219 @@
+"""The API's separations: created from an upload, followed, cancelled, deleted."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from demix.api import work
+from demix.api.access import Found, Owner, Shared, authorised, find_job, limit_requests, limit_separations, services_of
+from demix.api.examples import EXAMPLES
+from demix.api.jobs import ENDED, Job, Order
+from demix.api.limited import run_limited
+from demix.api.orders import ORDER_BODY, ORDER_PARAMETERS, read_order
+from demix.api.receive import ClientDisconnect, Received, check_length, receive
+from demix.api.schemas import Problem, Separation, Separations, show
+from demix.api.services import Services
+from demix.api.store import INPUT
+from demix.errors import DemixError
+from demix.provenance import usable_cores
+
+PROBE_MEGABYTES = 3000
+POLL_SECONDS = 0.4
+RETRY_SECONDS = 15  # what a client is told when the queue is full
+
+router = APIRouter(prefix="/separations", tags=["separations"], dependencies=[Depends(limit_requests)])
+_probes = asyncio.Semaphore(2 * usable_cores())  # uploads whose beginning is decoded at the same time
+_BY_ID: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
+
+
+def shown(services: Services, job: Job) -> Separation:
+    """Return a job as clients see it, with its place in the queue."""
+    return show(job, services.jobs.position(job))
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Separation,
+    dependencies=[Depends(limit_separations)],
+    responses={code: {"model": Problem} for code in (400, 408, 413, 422, 429, 507)},
+    openapi_extra={"requestBody": ORDER_BODY, "parameters": ORDER_PARAMETERS},
+)
+async def create(request: Request, response: Response) -> Separation:
+    """Upload a song, or name an example, to be separated.
+
+    The song comes as the field `file` of a form, with the options as other fields; or as the whole body, with the
+    options as query parameters. What it is decides its content, not its name. The answer comes once it is stored.
+    """
+    services: Services = services_of(request)
+    settings = services.settings
+    check_length(request, settings.upload_bytes)
+    owner = authorised(request, services)
+    given = {name: request.query_params.getlist(name) for name in request.query_params}
+    order = read_order(given, filename="", owner=owner, settings=settings)
+    job = await to_thread.run_sync(lambda: services.jobs.admit(order, limit=settings.queue_limit))
+    if job is None:
+        raise HTTPException(
+            429,
+            f"queue: {settings.queue_limit} songs wait already; try again later",
+            {"Retry-After": str(RETRY_SECONDS)},
+        )
+    folder = services.temp / job.id
+    accepted = False
+    try:
+        folder.mkdir(parents=True)
+        received = await receive(
+            request,
+            folder,
+            limit=settings.upload_bytes,
+            idle_seconds=settings.upload_idle_seconds,
+            on_beat=lambda: services.jobs.beat_upload(job.id),
+        )
+        order = read_order(given | received.fields, filename=received.filename, owner=owner, settings=settings)
+        facts = await _check_song(services, order, received)
+        accepted = await to_thread.run_sync(_accept, services, job, order, received, facts)
+    except ClientDisconnect:
+        raise HTTPException(400, "upload: cut off by the client; try again") from None
+    finally:
+        if not accepted:
+            await to_thread.run_sync(_forget, services, job)
+        await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+    await to_thread.run_sync(services.wake)
+    current = await to_thread.run_sync(services.jobs.get, job.id)
+    if not accepted or current is None:
+        raise HTTPException(503, "the upload took too long to be kept; try again", {"Retry-After": str(RETRY_SECONDS)})
+    response.headers["Location"] = f"{request.url.path}/{job.id}"
+    return await to_thread.run_sync(shown, services, current)
+
+
+@router.get("", response_model=Separations)
+def list_own(services: Shared, owner: Owner) -> Separations:
+    """List the separations of the API key. Without keys there are none: an id is all that leads to a separation."""
+    jobs = services.jobs.of_owner(owner) if owner else []
+    return Separations(separations=[shown(services, job) for job in jobs])
+
+
+@router.get("/{separation_id}", response_model=Separation, responses=_BY_ID)
+def status(services: Shared, job: Found) -> Separation:
+    """Tell how a separation stands."""
+    return shown(services, job)
+
+
+@router.post("/{separation_id}/cancel", response_model=Separation, responses=_BY_ID | {409: {"model": Problem}})
+def cancel(services: Shared, job: Found) -> Separation:
+    """End a separation that has not ended; what it has made so far is removed."""
+    if not services.jobs.cancel(job.id, keep_seconds=services.keep_seconds):
+        raise HTTPException(
+            409, f"expected a separation that waits or runs, this one is {job.status}; delete it instead"
+        )
+    services.store.remove(job.id)
+    current = services.jobs.get(job.id)
+    if current is None:
+        raise HTTPException(404, "deleted meanwhile")
+    return shown(services, current)
+
+
+@router.delete("/{separation_id}", status_code=204, responses=_BY_ID)
+def delete(services: Shared, job: Found) -> None:
+    """Delete a separation with all its files; one that runs ends."""
+    services.jobs.delete(job.id)
+    services.store.remove(job.id)
+
+
+@router.get(
+    "/{separation_id}/events",
+    response_class=EventSourceResponse,
+    responses=_BY_ID,
+    dependencies=[Depends(find_job)],
+)
+async def events(
+    request: Request,
+    separation_id: str,
+    services: Shared,
+    last_event_id: Annotated[str | None, Header(description="id of the last event that was seen")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a separation: `status` (all of it), `progress`, `position`; ends with its end. `gone`: it was deleted."""
+    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 16 else 0
+    place: int | None = None
+    first = True
+    while not services.stopping.is_set():
+        news = await to_thread.run_sync(services.jobs.events, separation_id, seen)
+        job = await to_thread.run_sync(services.jobs.get, separation_id)
+        if job is None:
+            yield ServerSentEvent(event="gone", data={})
+            return
+        if first and not any(each.kind == "status" for each in news):
+            yield ServerSentEvent(event="status", data=await _wire(services, job), id=str(seen) if seen else None)
+        for index, each in enumerate(news):
+            if each.kind != "status":
+                yield ServerSentEvent(event=each.kind, data=each.data, id=str(each.id))
+            elif not any(later.kind == "status" for later in news[index + 1 :]):  # of several only the last is true
+                yield ServerSentEvent(event="status", data=await _wire(services, job), id=str(each.id))
+        seen, first = news[-1].id if news else seen, False
+        if job.status in ENDED:
+            return
+        now = await to_thread.run_sync(services.jobs.position, job)
+        if now is not None and now != place:
+            yield ServerSentEvent(event="position", data={"position": now})
+        place = now
+        await asyncio.sleep(POLL_SECONDS)
+        if await request.is_disconnected():
+            return
+
+
+async def _wire(services: Services, job: Job) -> dict[str, Any]:
+    separation = await to_thread.run_sync(shown, services, job)
+    return separation.model_dump(mode="json")
+
+
+async def _check_song(services: Services, order: Order, received: Received) -> dict[str, Any]:
+    """Find out what was uploaded; 422 when it is not a song that can be taken."""
+    if order.example is not None:
+        if received.path is not None:
+            raise HTTPException(422, "form: expected a file or an example, received both; leave one out")
+        return {"seconds": EXAMPLES[order.example].seconds}
+    if received.path is None:
+        raise HTTPException(422, "song: expected one as the field `file`, or as the body, received none; send one")
+    settings = services.settings
+    async with _probes:
+        try:
+            found = await to_thread.run_sync(
+                lambda: run_limited(
+                    work.probe,
+                    received.path,
+                    order.title,
+                    settings.song_minutes,
+                    seconds=settings.probe_seconds,
+                    megabytes=PROBE_MEGABYTES,
+                )
+            )
+        except DemixError as error:
+            raise HTTPException(422, str(error)) from error
+    return {"seconds": found.seconds, "sample_rate": found.sample_rate, "channels": found.channels}
+
+
+def _accept(services: Services, job: Job, order: Order, received: Received, facts: dict[str, Any]) -> bool:
+    """Store the song and let the job wait; False when it took so long that it was given up."""
+    if received.path is not None:
+        services.store.put(job.id, INPUT, received.path)
+    return services.jobs.enqueue(
+        job.id,
+        title=order.title,
+        models=list(order.models),
+        systems=[*order.models, *([work.TRUTH] if order.example else [])],
+        stems=list(order.stems),
+        two_stems=order.two_stems,
+        kind=order.kind,
+        example=order.example,
+        **facts,
+    )
+
+
+def _forget(services: Services, job: Job) -> None:
+    services.jobs.fail_upload(job.id)
+    services.store.remove(job.id)
