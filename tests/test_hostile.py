@@ -198,3 +198,26 @@ def test_names_of_every_kind(tmp_path: Path, music: Audio, name: str) -> None:
     outcome = run(tmp_path / name, tmp_path / "out")
     assert outcome.status == "done", outcome.error
     assert all(Path(path).parent.name == Path(name).stem for path in outcome.stems.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1.0,\nfile:{secret}\n#EXT-X-ENDLIST\n"),
+        ("song", "ffconcat version 1.0\nfile secret.ts\n"),
+        ("song.mp3", "ffconcat version 1.0\nfile secret.ts\n"),
+        ("list.sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 49170 RTP/AVP 0\n"),
+    ],
+)
+def test_a_file_that_names_others_opens_none_of_them(tmp_path: Path, name: str, text: str) -> None:
+    secret = tmp_path / "secret.ts"
+    with av.open(str(secret), "w") as container:
+        stream = container.add_stream("aac", rate=44_100, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+        frame.sample_rate = 44_100
+        for _ in range(50):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert audio_read.AudioSource(secret).channels == 2
+    (tmp_path / name).write_text(text.format(secret=secret))
+    refused(tmp_path / name, "cannot be decoded")

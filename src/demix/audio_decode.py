@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ GREATEST_MP3_PEAK = 4
 JUMP_SECONDS = 0.1  # the time stamps of whole Vorbis files waver by a block, 0.02 s
 # FFmpeg's names of formats that are nothing but frames: only the last frame can tell that the file was cut off
 BARE_FRAMES = ("mp3", "ac3", "eac3", "dts")
+# FFmpeg's names of what is no file with sound but names other files, streams or devices, and would open them.
+_REFERRING = """
+    alsa concat dash fbdev hls image2 image2pipe lavfi rtp rtsp sap sdp video4linux2,v4l2 webm_dash_manifest x11grab
+"""
 FRAMES_COMPARED = 32
 FRAME_BYTES_APART = 4  # frames of a constant bit rate differ by a byte or a word of padding
 
@@ -136,6 +141,17 @@ class Decoder:
             f"{self.path}: expected samples within {GREATEST_PEAK} times full scale, which is 1, received {peak:.4g}; "
             "it is damaged or not scaled to 1: get it again or export it again"
         )
+
+
+@cache
+def safe_options() -> dict[str, str]:
+    """Return FFmpeg's options that let it open the file itself and nothing that the file names."""
+    import av
+
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(sorted(av.formats_available - set(_REFERRING.split()))),
+    }
 
 
 def undecodable(path: Path) -> DemixError:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demix.audio import MISSING_SECONDS, check_file
-from demix.audio_decode import Decoder, undecodable
+from demix.audio_decode import Decoder, safe_options, undecodable
 from demix.audio_ends import check_whole, counted_samples, ends_in_a_packet
 from demix.errors import DemixError
 
@@ -75,10 +75,7 @@ class AudioSource:
 
         check_file(self.path)
         try:
-            # No other protocol: a playlist in disguise must not fetch what it names.
-            self._container = av.open(
-                f"file:{self.path}", metadata_errors="replace", container_options={"protocol_whitelist": "file"}
-            )
+            self._container = av.open(f"file:{self.path}", metadata_errors="replace", container_options=safe_options())
         except (av.FFmpegError, ValueError) as error:
             raise undecodable(self.path) from error
         try:
@@ -193,7 +190,7 @@ class AudioSource:
             with av.open(
                 f"file:{self.path}",
                 metadata_errors="replace",
-                container_options={"protocol_whitelist": "file", "ignore_editlist": "1"},
+                container_options=safe_options() | {"ignore_editlist": "1"},
             ) as container:
                 stream = container.streams.audio[0]
                 if stream.duration is None or stream.time_base is None:

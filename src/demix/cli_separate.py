@@ -10,8 +10,9 @@ from demix.errors import DemixError, printable
 
 if TYPE_CHECKING:  # heavy imports wait for the command
     from demix.output import Output
-    from demix.separation_events import Outcome, Progress
+    from demix.separation_events import Listener, Outcome, Progress
 
+MP3_BITRATE = 320  # kilobits per second
 FAILED = 2  # exit status when a song could not be separated
 
 
@@ -39,13 +40,16 @@ def separate(
     float32: Annotated[bool, typer.Option("--float32", help="Float samples, which cannot clip.")] = False,
     flac: Annotated[bool, typer.Option("--flac", help="Write flac.")] = False,
     mp3: Annotated[bool, typer.Option("--mp3", help="Write mp3.")] = False,
-    mp3_bitrate: Annotated[int, typer.Option(help="Of an mp3, in kilobits per second.")] = 320,
+    mp3_bitrate: Annotated[int, typer.Option(help="Of an mp3, in kilobits per second.")] = MP3_BITRATE,
     clip_mode: Annotated[
         str, typer.Option(help="Beyond full scale: rescale all stems of the song, clamp, or none.")
     ] = "rescale",
     jobs: Annotated[int, typer.Option("-j", "--jobs", help="Songs at a time.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Write again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each song and model.")] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="Let a demix server do the work, as http://localhost:8000.")
+    ] = None,
 ) -> None:
     """Cut songs into vocals, drums, bass and other: OUT/MODEL/SONG/STEM.wav.
 
@@ -56,6 +60,18 @@ def separate(
     from demix.output import Output
     from demix.training.allocator import keep_freed_memory
 
+    if server is not None:
+        given = {
+            "--device": device != "auto",
+            "--overlap": overlap is not None,
+            "--segment": segment is not None,
+            "--int24": int24,
+            "--float32": float32,
+            "--mp3-bitrate": mp3_bitrate != MP3_BITRATE,
+            "--clip-mode": clip_mode != "rescale",
+        }
+        for name in (name for name, is_given in given.items() if is_given):
+            raise DemixError(f"--server: expected no {name} beside it, received one; that is the server's to choose")
     if int24 and float32:
         raise DemixError("--int24 --float32: expected one of them, received both; leave one out")
     if flac and mp3:
@@ -73,7 +89,7 @@ def separate(
         force=force,
     )
     keep_freed_memory()  # a chunk's arrays are large and come and go: otherwise half the time is spent in page faults
-    outcomes = _run(inputs, models or ["unet"], output, device, segment, overlap, jobs, as_json)
+    outcomes = _run(inputs, models or ["unet"], output, device, segment, overlap, jobs, as_json, server)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(FAILED)
 
@@ -87,6 +103,7 @@ def _run(
     overlap: float | None,
     jobs: int,
     as_json: bool,
+    server: str | None,
 ) -> "list[Outcome]":
     """Separate under a progress bar."""
     from rich import progress as bars
@@ -123,6 +140,8 @@ def _run(
                 speed=f"{event.done_seconds / elapsed:.0f}x real time" if elapsed else "",
             )
 
+        if server is not None:
+            return _run_remotely(server, inputs, models, output, jobs, listen)
         return run(
             inputs,
             models=models,
@@ -133,6 +152,16 @@ def _run(
             jobs=jobs,
             on_event=listen,
         )
+
+
+def _run_remotely(
+    server: str, inputs: list[str], models: list[str], output: "Output", jobs: int, listen: "Listener"
+) -> "list[Outcome]":
+    try:
+        from demix.separation_remote import separate_remotely
+    except ImportError as error:
+        raise DemixError(f"--server: not installed ({error}); pip install 'demix-lab[client]'") from error
+    return separate_remotely(server, inputs, models=models, output=output, jobs=jobs, on_event=listen)
 
 
 def _tell(outcome: "Outcome", as_json: bool) -> None:

@@ -1,0 +1,241 @@
+"""A client of a demix server: songs go up, stems come down; `demix separate --server` and any program that likes.
+
+from demix.client import Client
+
+with Client("http://localhost:8000") as client:
+    job = client.create("song.mp3", models=["unet", "vit"])
+    for event in client.follow(job["id"]):
+        print(event.name, event.data)
+    client.download(job["id"], "unet", "vocals", "vocals.wav")
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import httpx_sse
+
+from demix.errors import DemixError, printable
+
+API = "/api/v1"
+CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 120.0  # a server converts a stem before it answers
+CHUNK_BYTES = 1 << 18
+TRIES = 5  # for what a dropped connection interrupts
+PAUSE_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 3600.0  # for room in a server's queue
+ENDED = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a separation: `status` (its data are the separation), `progress`, `position` or `gone`."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class Client:
+    """A connection to a demix server; any number of threads may share it.
+
+    Args:
+        server: its address, as `http://localhost:8000`.
+        api_key: for a server that asks for one; `DEMIX_API_KEY` of the environment by default.
+
+    Raises:
+        DemixError: for what is no address.
+    """
+
+    def __init__(self, server: str, *, api_key: str | None = None) -> None:
+        key = api_key or os.environ.get("DEMIX_API_KEY", "")
+        self._server = server.rstrip("/")
+        if not self._server.startswith(("http://", "https://")):
+            raise DemixError(f"server: expected an address as http://localhost:8000, received {server!r}")
+        try:
+            self._http = httpx.Client(
+                base_url=self._server,
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+                timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise DemixError(f"server: expected an address as http://localhost:8000, received {server!r}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def service(self) -> dict[str, Any]:
+        """Return version, limits, formats and stems of the server."""
+        return self._json("GET", f"{API}/service")
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the nets that the server offers."""
+        found: list[dict[str, Any]] = self._json("GET", f"{API}/models")["models"]
+        return found
+
+    def create(
+        self,
+        song: str | Path,
+        *,
+        models: Sequence[str] = (),
+        stems: Sequence[str] = (),
+        two_stems: str | None = None,
+        kind: str = "wav",
+        title: str | None = None,
+    ) -> dict[str, Any]:
+        """Upload a song to be separated; waits while the server's queue is full.
+
+        Args:
+            song: the file.
+            models: names of nets; the server's default if empty.
+            stems: names of stems to keep; all if empty.
+            two_stems: a stem to be told from all the others together.
+            kind: `wav`, `flac` or `mp3`.
+            title: what it is called; the file's name by default.
+
+        Returns:
+            The separation, as the API shows it.
+
+        Raises:
+            DemixError: for a file that cannot be read, or what the server says against it.
+        """
+        path = Path(song)
+        options: dict[str, Any] = {"format": kind, "title": title or path.name, "models": list(models)}
+        options |= {"stems": list(stems)} if stems else {}
+        options |= {"two_stems": two_stems} if two_stems else {}
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while True:
+            try:
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
+                answer = self._send(
+                    "POST", f"{API}/separations", params=options, content=_pieces(path), headers=headers
+                )
+            except OSError as error:
+                raise DemixError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                return self._checked(answer)
+            time.sleep(float(answer.headers.get("Retry-After", PAUSE_SECONDS)))
+
+    def status(self, separation_id: str) -> dict[str, Any]:
+        """Return how a separation stands."""
+        return self._json("GET", f"{API}/separations/{separation_id}")
+
+    def follow(self, separation_id: str) -> Iterator[Event]:
+        """Give all that happens to a separation until its end; a dropped connection is taken up where it was.
+
+        Raises:
+            DemixError: when there is no such separation, or the server stays away.
+        """
+        last, failures = "", 0
+        while True:
+            headers = {"Last-Event-ID": last} if last else {}
+            try:
+                with httpx_sse.connect_sse(
+                    self._http, "GET", f"{API}/separations/{separation_id}/events", headers=headers
+                ) as source:
+                    if source.response.status_code != httpx.codes.OK:
+                        source.response.read()
+                        self._checked(source.response)
+                    for event in source.iter_sse():
+                        failures = 0
+                        last = event.id or last
+                        found = Event(event.event, event.json())
+                        yield found
+                        if found.name == "gone" or (found.name == "status" and found.data["status"] in ENDED):
+                            return
+            except (httpx.TransportError, httpx_sse.SSEError) as error:
+                failures += 1
+                if failures >= TRIES:
+                    raise self._unreachable(error) from error
+            time.sleep(PAUSE_SECONDS)
+
+    def download(
+        self, separation_id: str, system: str, stem: str, target: str | Path, *, kind: str | None = None
+    ) -> None:
+        """Write a stem into a file; a dropped connection is taken up where it was.
+
+        Args:
+            separation_id: of a separation that is done.
+            system: a model's name.
+            stem: which.
+            target: the file; it is replaced.
+            kind: `wav`, `flac` or `mp3`; what was ordered by default.
+
+        Raises:
+            DemixError: when there is no such stem, or the server stays away.
+        """
+        url = f"{API}/separations/{separation_id}/systems/{system}/stems/{stem}"
+        params = {"format": kind} if kind else {}
+        failures = 0
+        with Path(target).open("wb") as file:
+            while True:
+                headers = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
+                try:
+                    with self._http.stream("GET", url, params=params, headers=headers) as answer:
+                        if answer.is_error:
+                            answer.read()
+                            self._checked(answer)
+                        if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                            file.seek(0)
+                        for piece in answer.iter_bytes(CHUNK_BYTES):
+                            file.write(piece)
+                    file.truncate()
+                except httpx.TransportError as error:
+                    failures += 1
+                    if failures >= TRIES:
+                        raise self._unreachable(error) from error
+                    time.sleep(PAUSE_SECONDS)
+                else:
+                    return
+
+    def cancel(self, separation_id: str) -> dict[str, Any]:
+        """End a separation that has not ended."""
+        return self._json("POST", f"{API}/separations/{separation_id}/cancel")
+
+    def delete(self, separation_id: str) -> None:
+        """Delete a separation with all its files."""
+        answer = self._send("DELETE", f"{API}/separations/{separation_id}")
+        if answer.status_code != httpx.codes.NOT_FOUND:
+            self._checked(answer)
+
+    def _json(self, method: str, url: str) -> dict[str, Any]:
+        return self._checked(self._send(method, url))
+
+    def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, url, **more)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _checked(self, answer: httpx.Response) -> dict[str, Any]:
+        """Return an answer's JSON; raise what the server says against the request."""
+        try:
+            found = answer.json() if answer.content else {}
+        except json.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            raise DemixError(f"{self._server}: expected a demix server, received something else; check the address")
+        if answer.is_error:
+            detail = found.get("detail", f"answered with status {answer.status_code}")
+            names_song = answer.status_code in (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+            raise DemixError(printable(str(detail)) if names_song else f"{self._server}: {printable(str(detail))}")
+        return found
+
+    def _unreachable(self, error: Exception) -> DemixError:
+        reason = str(error) or type(error).__name__
+        return DemixError(f"{self._server}: no answer ({reason}); check the address, and that `demix serve` runs there")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK_BYTES):
+            yield piece
