@@ -38,6 +38,7 @@ ORDER_BODY = {
             "schema": {"type": "object", "properties": {"file": _FILE} | _OPTIONS},
             "encoding": {"models": {"explode": True}, "stems": {"explode": True}},
         },
+        "application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": _OPTIONS}},
         "audio/*": {"schema": _FILE},
         "application/octet-stream": {"schema": _FILE},
     }

@@ -14,6 +14,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
+MULTIPART, URL_ENCODED = b"multipart/form-data", b"application/x-www-form-urlencoded"
+SONG_AS_FORM = (
+    "form: expected options only, received more; send a song as multipart/form-data (curl -F file=@song.mp3) or with "
+    "its own Content-Type, as audio/mpeg"
+)
 FORM_BYTES = 64_000  # of a form's other fields and boundaries
 FIELDS = 32
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells of every file that it opens
@@ -48,19 +53,23 @@ async def receive(
     check_length(request, limit)
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     received = Received()
-    if kind == b"multipart/form-data":
-        if not options.get(b"boundary"):
+    is_form = kind in (MULTIPART, URL_ENCODED)
+    sink: _Form | _Body
+    if is_form:
+        if kind == MULTIPART and not options.get(b"boundary"):
             raise HTTPException(
                 400, "form: expected a boundary in Content-Type, received none; let your library set it"
             )
-        sink: _Form | _Body = _Form(received, folder, options[b"boundary"])
-        allowed = limit + FORM_BYTES
+        sink = _Form(received, folder, kind.decode(), options.get(b"boundary"))
+        allowed = FORM_BYTES + (limit if kind == MULTIPART else 0)
     else:
         sink, allowed = _Body(received, folder), limit
     count, beaten = 0, time.monotonic()
     try:
         async for chunk in _chunks(request, idle_seconds):
             count += len(chunk)
+            if count > allowed and kind == URL_ENCODED:  # what curl calls any body that it is not told the type of
+                raise HTTPException(400, SONG_AS_FORM, headers={"Connection": "close"})
             if count > allowed:
                 raise too_large(limit)
             await to_thread.run_sync(sink.write, chunk)
@@ -134,7 +143,7 @@ class _Body:
 class _Form:
     """A form with the song in it."""
 
-    def __init__(self, received: Received, folder: Path, boundary: bytes) -> None:
+    def __init__(self, received: Received, folder: Path, kind: str, boundary: bytes | None) -> None:
         self._received, self._ended = received, False
         self._files: list[File] = []
         settings = {
@@ -144,9 +153,7 @@ class _Form:
             "MAX_FIELDS": FIELDS,
             "MAX_FIELD_SIZE": FORM_BYTES,
         }
-        self._parser = FormParser(
-            "multipart/form-data", self._on_field, self._on_file, self._on_end, boundary=boundary, config=settings
-        )
+        self._parser = FormParser(kind, self._on_field, self._on_file, self._on_end, boundary=boundary, config=settings)
 
     def write(self, chunk: bytes) -> None:
         self._parser.write(chunk)

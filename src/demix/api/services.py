@@ -83,13 +83,12 @@ def open_services(settings: Settings) -> Services:
             raise DemixError("DEMIX_QUEUE_URL: needs redis; pip install 'demix-lab[cluster]'") from error
         failures = (*failures, redis.RedisError)
         try:
-            queue: Huey = RedisHuey(
-                QUEUE_NAME,
-                url=settings.queue_url,
-                results=False,
+            pool = redis.ConnectionPool.from_url(
+                settings.queue_url,
                 socket_timeout=REDIS_PATIENCE_SECONDS,
                 socket_connect_timeout=REDIS_PATIENCE_SECONDS,
             )
+            queue: Huey = RedisHuey(QUEUE_NAME, connection_pool=pool, results=False)
         except (ValueError, redis.RedisError) as error:
             raise DemixError(f"DEMIX_QUEUE_URL: cannot be used ({error}); name redis://host:6379/0") from error
     else:

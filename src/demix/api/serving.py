@@ -41,6 +41,8 @@ def run(settings: Settings) -> None:
         forwarded_allow_ips=settings.proxies,
     )
     server = _Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn stops at both, and then raises them for who was before
+        signal.signal(number, lambda *_: None)
     try:
         server.run([listening])
     finally:
