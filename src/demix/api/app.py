@@ -16,7 +16,7 @@ from demix import __version__
 from demix.api import health, pages, routes_files, routes_separations, routes_service
 from demix.api.access import Rates
 from demix.api.nets import facts_of, offered_nets
-from demix.api.services import open_services
+from demix.api.services import Services, open_services
 from demix.api.settings import Settings, load_settings
 from demix.api.worker import working
 
@@ -39,11 +39,12 @@ THREADS = 64  # requests that may wait for a disk or a database at the same time
 _log = logging.getLogger("demix.api")
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, opened: Services | None = None) -> FastAPI:
     """Make the app, for uvicorn or any other ASGI server.
 
     Args:
         settings: by default those of the environment.
+        opened: what the app works with, if it is open already; it is closed when the app ends.
 
     Raises:
         DemixError: for settings that cannot be used.
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = await to_thread.run_sync(open_services, chosen)
+        services = opened if opened is not None else await to_thread.run_sync(open_services, chosen)
         app.state.services = services
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         work = working(services, songs=chosen.workers)

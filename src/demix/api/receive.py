@@ -2,16 +2,17 @@
 
 import asyncio
 import errno
-import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import parse_qs
 
 from anyio import to_thread
 from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 MULTIPART, URL_ENCODED = b"multipart/form-data", b"application/x-www-form-urlencoded"
@@ -21,7 +22,6 @@ SONG_AS_FORM = (
 )
 FORM_BYTES = 64_000  # of a form's other fields and boundaries
 FIELDS = 32
-logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells of every file that it opens
 BEAT_SECONDS = 2.0
 
 
@@ -53,32 +53,35 @@ async def receive(
     check_length(request, limit)
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     received = Received()
-    is_form = kind in (MULTIPART, URL_ENCODED)
-    sink: _Form | _Body
-    if is_form:
-        if kind == MULTIPART and not options.get(b"boundary"):
+    sink: _Multipart | _UrlEncoded | _Body
+    if kind == MULTIPART:
+        if not options.get(b"boundary"):
             raise HTTPException(
                 400, "form: expected a boundary in Content-Type, received none; let your library set it"
             )
-        sink = _Form(received, folder, kind.decode(), options.get(b"boundary"))
-        allowed = FORM_BYTES + (limit if kind == MULTIPART else 0)
+        sink, allowed = _Multipart(received, folder, options[b"boundary"]), limit + FORM_BYTES
+    elif kind == URL_ENCODED:
+        sink, allowed = _UrlEncoded(received), FORM_BYTES
     else:
         sink, allowed = _Body(received, folder), limit
     count, beaten = 0, time.monotonic()
     try:
         async for chunk in _chunks(request, idle_seconds):
             count += len(chunk)
-            if count > allowed and kind == URL_ENCODED:  # what curl calls any body that it is not told the type of
-                raise HTTPException(400, SONG_AS_FORM, headers={"Connection": "close"})
             if count > allowed:
-                raise too_large(limit)
+                raise HTTPException(400, SONG_AS_FORM) if kind == URL_ENCODED else too_large(limit)
             await to_thread.run_sync(sink.write, chunk)
             if time.monotonic() - beaten > BEAT_SECONDS:
                 beaten = time.monotonic()
                 await to_thread.run_sync(on_beat)
         await to_thread.run_sync(sink.finish)
+    except HTTPException as error:  # what is still to come of the body shall not be waited for
+        error.headers = {**(error.headers or {}), "Connection": "close"}
+        raise
     except FormParserError as error:
-        raise HTTPException(400, f"form: expected multipart/form-data, received something else ({error})") from error
+        raise HTTPException(
+            400, "form: expected multipart/form-data, received something else", {"Connection": "close"}
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HTTPException(507, "the server's disk is full; try again later") from error
@@ -140,51 +143,98 @@ class _Body:
         self._file.close()
 
 
-class _Form:
-    """A form with the song in it."""
+class _UrlEncoded:
+    """A form without a file."""
 
-    def __init__(self, received: Received, folder: Path, kind: str, boundary: bytes | None) -> None:
-        self._received, self._ended = received, False
-        self._files: list[File] = []
-        settings = {
-            "UPLOAD_DIR": str(folder),
-            "UPLOAD_DELETE_TMP": False,
-            "MAX_MEMORY_FILE_SIZE": 0,
-            "MAX_FIELDS": FIELDS,
-            "MAX_FIELD_SIZE": FORM_BYTES,
-        }
-        self._parser = FormParser(kind, self._on_field, self._on_file, self._on_end, boundary=boundary, config=settings)
+    def __init__(self, received: Received) -> None:
+        self._received, self._content = received, bytearray()
+
+    def write(self, chunk: bytes) -> None:
+        self._content += chunk
+
+    def finish(self) -> None:
+        try:
+            self._received.fields = parse_qs(self._content.decode(), strict_parsing=bool(self._content))
+        except ValueError as error:  # also of bytes that are no text
+            raise HTTPException(400, SONG_AS_FORM) from error
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Multipart:
+    """A form with the song in it, part by part; the song goes straight to its file."""
+
+    def __init__(self, received: Received, folder: Path, boundary: bytes) -> None:
+        self._received, self._path = received, folder / "song"
+        self._file: BinaryIO | None = None
+        self._header, self._headers = [b"", b""], dict[bytes, bytes]()
+        self._name, self._value, self._count, self._ended = "", bytearray(), 0, False
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": lambda data, start, end: self._add_to_header(0, data[start:end]),
+                "on_header_value": lambda data, start, end: self._add_to_header(1, data[start:end]),
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._open,
+                "on_part_data": lambda data, start, end: self._add(data[start:end]),
+                "on_part_end": self._end_part,
+                "on_end": self._end,
+            },
+        )
 
     def write(self, chunk: bytes) -> None:
         self._parser.write(chunk)
 
     def finish(self) -> None:
-        self._parser.finalize()
         if not self._ended:
             raise HTTPException(400, "form: expected its end, the upload was cut off; try again")
 
     def close(self) -> None:
-        self._parser.close()
-        for each in self._files:
-            each.close()
+        if self._file is not None:
+            self._file.close()
 
-    def _on_end(self) -> None:
-        self._ended = True
+    def _begin(self) -> None:
+        self._headers, self._value, self._count = {}, bytearray(), self._count + 1
+        if self._count > FIELDS:
+            raise HTTPException(422, f"form: expected at most {FIELDS} fields, received more; leave some out")
 
-    def _on_field(self, field: Field) -> None:
-        name = (field.field_name or b"").decode("utf-8", "replace")
-        self._received.fields.setdefault(name, []).append((field.value or b"").decode("utf-8", "replace"))
+    def _add_to_header(self, part: int, data: bytes) -> None:
+        self._header[part] += data
 
-    def _on_file(self, file: File) -> None:
-        self._files.append(file)
-        if not file.size and not file.file_name:  # a form's empty file field
+    def _end_header(self) -> None:
+        self._headers[self._header[0].lower()] = self._header[1]
+        self._header = [b"", b""]
+
+    def _open(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        if not filename:  # a field, or a browser's file field that was left empty
             return
-        if file.field_name != b"file" or self._received.path is not None:
+        if self._name != "file" or self._received.path is not None:
             raise HTTPException(422, "form: expected one file in the field `file`, received another; leave it out")
-        if file.in_memory:
-            file.flush_to_disk()
-        self._received.filename = (file.file_name or b"").decode("utf-8", "replace")
-        self._received.path = Path((file.actual_file_name or b"").decode())
+        self._received.path, self._received.filename = self._path, filename
+        self._file = self._path.open("wb")
+
+    def _add(self, data: bytes) -> None:
+        if self._file is not None:
+            self._file.write(data)
+            return
+        self._value += data
+        if len(self._value) > FORM_BYTES:
+            raise HTTPException(422, f"form: expected at most {FORM_BYTES} bytes in {self._name[:80]!r}, received more")
+
+    def _end_part(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        elif self._name != "file":
+            self._received.fields.setdefault(self._name, []).append(self._value.decode("utf-8", "replace"))
+
+    def _end(self) -> None:
+        self._ended = True
 
 
 __all__ = ["ClientDisconnect", "Received", "check_length", "receive", "too_large"]

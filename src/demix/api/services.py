@@ -17,6 +17,7 @@ from demix.api.store import Store
 from demix.errors import DemixError
 
 QUEUE_NAME = "demix"
+REDIS_SCHEMES = ("redis://", "rediss://")
 REDIS_PATIENCE_SECONDS = 5.0
 _log = logging.getLogger("demix.api")
 
@@ -77,6 +78,8 @@ def open_services(settings: Settings) -> Services:
     store = Store(settings.storage_url or str((settings.data_dir / "files").resolve()))
     failures: tuple[type[Exception], ...] = (HueyException, OSError, sqlite3.Error)
     if settings.queue_url:
+        if not settings.queue_url.startswith(REDIS_SCHEMES):
+            raise DemixError("DEMIX_QUEUE_URL: expected redis://host:6379/0, received another kind of address")
         try:
             import redis
         except ImportError as error:

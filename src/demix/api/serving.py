@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from demix.api.app import create_app
-from demix.api.services import open_services
+from demix.api.services import Services, open_services
 from demix.api.settings import Settings
 from demix.api.worker import working
 from demix.errors import DemixError
@@ -25,7 +25,8 @@ def run(settings: Settings) -> None:
         DemixError: when the port is taken, or a setting cannot be used.
     """
     _log_to_terminal()
-    app = create_app(settings)
+    services = open_services(settings)
+    app = create_app(settings, services)
     listening = _listen(settings.host, settings.port)
     port = listening.getsockname()[1]
     shown = "localhost" if settings.host in ("127.0.0.1", *ANY_ADDRESS) else settings.host
@@ -41,6 +42,7 @@ def run(settings: Settings) -> None:
         forwarded_allow_ips=settings.proxies,
     )
     server = _Server(config)
+    server.services = services
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn stops at both, and then raises them for who was before
         signal.signal(number, lambda *_: None)
     try:
@@ -73,11 +75,11 @@ def run_worker(settings: Settings, *, songs: int) -> None:
 class _Server(uvicorn.Server):
     """Tells streams of events to end at the first signal: they would hold the server up otherwise."""
 
+    services: Services
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Stop; the songs at work go back to the queue."""
-        services = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]
-        if services is not None:
-            services.stopping.set()
+        self.services.stopping.set()
         super().handle_exit(sig, frame)
 
 
