@@ -11,7 +11,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from demix.api.jobs import UPLOADING, Job
 from demix.api.keys import hash_key, is_known
-from demix.api.services import Services
+from demix.api.services import REDIS_PATIENCE_SECONDS, Services
 from demix.api.settings import Settings
 
 NOT_FOUND = "expected the id of a separation, found none: it was deleted, it is over, or it never was"
@@ -67,7 +67,9 @@ class Rates:
     @classmethod
     def from_settings(cls, settings: Settings) -> "Rates":
         """Keep count where the queue is, so that many servers share it."""
-        storage = storage_from_string(settings.queue_url or "memory://")
+        seconds = REDIS_PATIENCE_SECONDS
+        patience = {"socket_timeout": seconds, "socket_connect_timeout": seconds} if settings.queue_url else {}
+        storage = storage_from_string(settings.queue_url or "memory://", wrap_exceptions=True, **patience)
         return cls(
             MovingWindowRateLimiter(storage),
             parse(settings.request_limit) if settings.request_limit else None,
@@ -82,7 +84,7 @@ class Rates:
             if self.limiter.hit(item, what, client):
                 return
             seconds = max(1, round(item.get_expiry()))
-        except (StorageError, OSError):  # a Redis that is away must not close the door
+        except StorageError:  # a Redis that is away must not close the door
             return
         raise HTTPException(
             429,

@@ -16,6 +16,7 @@ from demix import __version__
 from demix.api import health, pages, routes_files, routes_separations, routes_service
 from demix.api.access import Rates
 from demix.api.nets import facts_of, offered_nets
+from demix.api.schemas import Problem
 from demix.api.services import Services, open_services
 from demix.api.settings import Settings, load_settings
 from demix.api.worker import working
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None, opened: Services | None = None)
         docs_url=None,  # the usual pages load their scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        responses={422: {"model": Problem, "description": "a value that is none, told in a sentence"}},
     )
     app.state.rates = Rates.from_settings(chosen)
     app.state.meters = health.Meters()

@@ -9,6 +9,7 @@ import fsspec
 from demix.errors import DemixError
 
 INPUT = "input"
+READ_BYTES = 1 << 20  # read ahead of what is asked for, where files are far away
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -83,7 +84,7 @@ class Store:
         Raises:
             FileNotFoundError: when there is none.
         """
-        return cast("BinaryIO", self._files.open(self._place(job_id, name), "rb"))
+        return cast("BinaryIO", self._files.open(self._place(job_id, name), "rb", block_size=READ_BYTES))
 
     def remove_file(self, job_id: str, name: str) -> None:
         """Remove one file; nothing happens when there is none."""
