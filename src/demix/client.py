@@ -186,8 +186,9 @@ class Client:
                             self._checked(answer)
                         if answer.status_code != httpx.codes.PARTIAL_CONTENT:
                             file.seek(0)
-                        for piece in answer.iter_bytes(CHUNK_BYTES):
+                        for piece in answer.iter_raw():  # as it comes: what is here need not come again
                             file.write(piece)
+                            failures = 0
                     file.truncate()
                 except httpx.TransportError as error:
                     failures += 1
