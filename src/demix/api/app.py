@@ -1,19 +1,15 @@
 """The app: all routes, headers that keep browsers safe, errors as sentences, and workers inside if asked for."""
 
-import logging
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demix import __version__
-from demix.api import health, pages, routes_files, routes_separations, routes_service
+from demix.api import health, pages, problems, routes_files, routes_separations, routes_service
 from demix.api.access import Rates
 from demix.api.nets import facts_of, offered_nets
 from demix.api.schemas import Problem
@@ -37,7 +33,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 THREADS = 64  # requests that may wait for a disk or a database at the same time
-_log = logging.getLogger("demix.api")
 
 
 def create_app(settings: Settings | None = None, opened: Services | None = None) -> FastAPI:
@@ -86,9 +81,7 @@ def create_app(settings: Settings | None = None, opened: Services | None = None)
     app.include_router(routes_files.router, prefix=API)
     app.include_router(health.router)
     app.include_router(pages.router)
-    app.add_exception_handler(HTTPException, _tell)
-    app.add_exception_handler(RequestValidationError, _tell_invalid)
-    app.add_exception_handler(Exception, _tell_failure)
+    problems.add_handlers(app)
     app.add_middleware(health.Meter, meters=app.state.meters)
     app.add_middleware(_Headers)
     return app
@@ -113,26 +106,3 @@ class _Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers)
-
-
-async def _tell(_request: Request, problem: Exception) -> JSONResponse:
-    error = cast("HTTPException", problem)
-    sentences = {
-        404: "nothing is here; see /api/v1/openapi.json",
-        405: "expected another method; see /api/v1/openapi.json",
-    }
-    plain = error.detail in ("Not Found", "Method Not Allowed")
-    detail = sentences.get(error.status_code, error.detail) if plain else error.detail
-    return JSONResponse({"detail": detail}, error.status_code, error.headers)
-
-
-async def _tell_invalid(_request: Request, problem: Exception) -> JSONResponse:
-    error = cast("RequestValidationError", problem)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "request"
-    return JSONResponse({"detail": f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"}, 422)
-
-
-async def _tell_failure(_request: Request, error: Exception) -> JSONResponse:
-    """Answer for what nobody expected; Starlette logs it."""
-    return JSONResponse({"detail": "something went wrong on the server; try again later"}, 500)

@@ -1,7 +1,6 @@
 """An upload, written to disk while it streams and counted on the way: no byte more than is allowed is ever stored."""
 
 import asyncio
-import errno
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
+
+from demix.api.problems import FULL, is_full
 
 MULTIPART, URL_ENCODED = b"multipart/form-data", b"application/x-www-form-urlencoded"
 SONG_AS_FORM = (
@@ -83,8 +84,8 @@ async def receive(
             400, "form: expected multipart/form-data, received something else", {"Connection": "close"}
         ) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HTTPException(507, "the server's disk is full; try again later") from error
+        if is_full(error):
+            raise HTTPException(507, FULL, {"Connection": "close"}) from error
         raise
     finally:
         sink.close()

@@ -161,9 +161,9 @@ def _too_long(title: str, minutes: float, seconds: float | None = None) -> Demix
 def _named(error: DemixError, path: Path, title: str) -> DemixError:
     """Return an error that calls the song by its title: what it is called here is no concern of a client."""
     sentence = str(error).replace(str(path), title)
-    return DemixError(
-        sentence if str(path.parent) not in sentence else f"{title}: cannot be separated; try another file"
-    )
+    if str(path.parent) in sentence:  # of what is written, not of the song
+        sentence = f"{title}: its stems cannot be stored here, the server's disk may be full; try again later"
+    return DemixError(sentence)
 
 
 def _write_truth(example: str, folder: Path) -> tuple[Path, dict[str, Path]]:

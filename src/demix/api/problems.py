@@ -1,0 +1,58 @@
+"""What went wrong, as a sentence in JSON, whatever it was."""
+
+import errno
+from typing import cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+_SEE = "see /api/v1/openapi.json"
+_SENTENCES = {404: f"nothing is here; {_SEE}", 405: f"expected another method; {_SEE}"}
+_PLAIN = ("Not Found", "Method Not Allowed")  # what Starlette says of its own
+FULL = "the server's disk is full; try again later"
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let an app answer every error with `{"detail": "<one sentence>"}`."""
+    app.add_exception_handler(HTTPException, _tell)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
+    app.add_exception_handler(OSError, _tell_disk)
+    app.add_exception_handler(OperationalError, _tell_database)
+    app.add_exception_handler(Exception, _tell_failure)
+
+
+def is_full(error: BaseException) -> bool:
+    """Say whether the system has no room, or grants none."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+async def _tell(_request: Request, problem: Exception) -> JSONResponse:
+    error = cast("HTTPException", problem)
+    detail = _SENTENCES.get(error.status_code, error.detail) if error.detail in _PLAIN else error.detail
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
+
+
+async def _tell_invalid(_request: Request, problem: Exception) -> JSONResponse:
+    first = cast("RequestValidationError", problem).errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "request"
+    return JSONResponse({"detail": f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"}, 422)
+
+
+async def _tell_disk(_request: Request, error: Exception) -> JSONResponse:
+    if not is_full(error):
+        raise error
+    return JSONResponse({"detail": FULL}, 507)
+
+
+async def _tell_database(_request: Request, error: Exception) -> JSONResponse:
+    if "full" in str(cast("OperationalError", error).orig):
+        return JSONResponse({"detail": FULL}, 507)
+    return JSONResponse({"detail": "the job table does not answer; try again later"}, 503, {"Retry-After": "5"})
+
+
+async def _tell_failure(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer for what nobody expected; Starlette logs it."""
+    return JSONResponse({"detail": "something went wrong on the server; try again later"}, 500)
