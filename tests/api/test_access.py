@@ -59,6 +59,17 @@ def test_every_answer_keeps_browsers_safe(server: Any, place: str) -> None:
     assert "server" not in headers
 
 
+def test_the_page_is_small_and_not_sent_twice(server: Any) -> None:
+    for place in ("/", "/assets/app.css", "/assets/js/main.js", "/favicon.ico"):
+        packed = server.http.get(place)
+        plain = server.http.get(place, headers={"Accept-Encoding": "identity"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert packed.content == plain.content
+        assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+        again = server.http.get(place, headers={"If-None-Match": plain.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
 def test_errors_are_sentences(server: Any) -> None:
     for method, place, status in (
         ("GET", "/nope", 404),

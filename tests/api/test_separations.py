@@ -80,9 +80,12 @@ def test_the_zip_holds_the_stems(server: Any, finished: dict[str, Any]) -> None:
         assert packed.testzip() is None
         assert len(packed.namelist()) == 8
         assert packed.read("my song/vit/bass.flac") == server.stem(finished, "vit", "bass").content
-    one = server.http.get(url, params={"system": "unet", "format": "wav"})
-    with zipfile.ZipFile(io.BytesIO(one.content)) as packed:
-        assert sorted(packed.namelist())[0] == "my song/unet/bass.wav"
+    for told in (False, True):  # converted while it is sent, and then from what is there
+        one = server.http.get(url, params={"system": "unet", "format": "mp3"})
+        assert ("Content-Length" in one.headers) == told
+        with zipfile.ZipFile(io.BytesIO(one.content)) as packed:
+            assert packed.testzip() is None
+            assert sorted(packed.namelist())[0] == "my song/unet/bass.mp3"
     assert server.http.get(url, params={"system": "truth"}).status_code == 404
 
 

@@ -18,6 +18,18 @@ _KEPT = "flac"
 _at_once = threading.BoundedSemaphore(usable_cores())  # encoders at work
 
 
+def check_form(job: Job, kind: str) -> None:
+    """Raise `DemixError` for a format that cannot hold a job's stems."""
+    most = GREATEST_CHANNELS.get(kind)
+    if most is not None and (job.channels or 0) > most:
+        raise DemixError(f"{kind}: expected at most {most} channels, this song has {job.channels}; take wav or flac")
+
+
+def is_there(services: Services, job: Job, system: str, stem: str, kind: str) -> bool:
+    """Say whether a stem need not be converted first."""
+    return kind == _KEPT or services.store.has(job.id, f"{system}/{stem}.{kind}")
+
+
 def stem_in_form(services: Services, job: Job, system: str, stem: str, kind: str) -> str:
     """Return the name of a stem's stored file in a format, which is made if it is not there.
 
@@ -25,12 +37,10 @@ def stem_in_form(services: Services, job: Job, system: str, stem: str, kind: str
         DemixError: for a format that cannot hold it.
         FileNotFoundError: when the stem is not there.
     """
+    check_form(job, kind)
     kept, name = f"{system}/{stem}.{_KEPT}", f"{system}/{stem}.{kind}"
-    if kind == _KEPT or services.store.has(job.id, name):
+    if is_there(services, job, system, stem, kind):
         return name
-    most = GREATEST_CHANNELS.get(kind)
-    if most is not None and (job.channels or 0) > most:
-        raise DemixError(f"{kind}: expected at most {most} channels, this song has {job.channels}; take wav or flac")
     with _at_once, TemporaryDirectory(dir=services.temp, prefix="form.") as folder:
         source, target = Path(folder) / f"stem.{_KEPT}", Path(folder) / f"stem.{kind}"
         services.store.fetch(job.id, kept, source)

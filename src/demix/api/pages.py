@@ -1,10 +1,13 @@
 """The page, its files, and the reports of comparisons: what a browser shows."""
 
+import gzip
+import hashlib
 import html
 import re
+from functools import lru_cache
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from demix.api.access import Shared
@@ -33,28 +36,28 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 @router.head("/")
-def page() -> Response:
+def page(request: Request) -> Response:
     """Show the page."""
-    return _asset("index.html")
+    return _asset("index.html", request)
 
 
 @router.get("/results")
 @router.get("/results/")
-def results_page() -> Response:
+def results_page(request: Request) -> Response:
     """Show the page of reports."""
-    return _asset("results.html")
+    return _asset("results.html", request)
 
 
 @router.get("/favicon.ico")
-def favicon() -> Response:
+def favicon(request: Request) -> Response:
     """Show the logo where a browser looks for one."""
-    return _asset("logo.svg")
+    return _asset("logo.svg", request)
 
 
 @router.get("/assets/{path:path}")
-def asset(path: str) -> Response:
+def asset(path: str, request: Request) -> Response:
     """Get a file of the page."""
-    return _asset(path)
+    return _asset(path, request)
 
 
 @router.get("/results/{name}")
@@ -90,8 +93,21 @@ def _title(path: Path) -> str:
     return " ".join(text.split()) or path.parent.name
 
 
-def _asset(name: str) -> Response:
-    path = WEB.joinpath(*(part for part in name.split("/")))
+def _asset(name: str, request: Request) -> Response:
+    path = WEB.joinpath(*name.split("/"))
     if ".." in name.split("/") or path.suffix not in _TYPES or not path.is_file():
         raise HTTPException(404, "no such page")
-    return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
+    packed, plain, tag = _content(path, path.stat().st_mtime_ns)
+    headers = {"Cache-Control": "no-cache", "ETag": tag, "Vary": "Accept-Encoding"}
+    if tag in request.headers.get("If-None-Match", ""):
+        return Response(status_code=304, headers=headers)
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return Response(plain, headers=headers, media_type=_TYPES[path.suffix])
+    return Response(packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=_TYPES[path.suffix])
+
+
+@lru_cache(maxsize=256)
+def _content(path: Path, _changed: int) -> tuple[bytes, bytes, str]:
+    """Return a file's content as gzip, as it is, and its entity tag."""
+    plain = path.read_bytes()
+    return gzip.compress(plain, mtime=0), plain, f'W/"{hashlib.sha256(plain).hexdigest()[:24]}"'

@@ -9,12 +9,11 @@ from fastapi.responses import StreamingResponse
 from zipstream import ZipStream
 
 from demix.api.access import Found, Shared, limit_requests
-from demix.api.forms import KINDS, stem_in_form
+from demix.api.forms import KINDS, check_form, is_there, stem_in_form
 from demix.api.jobs import DONE, Job
 from demix.api.ranges import CHUNK_BYTES, attachment, stored_file
 from demix.api.schemas import Geometry, Peaks, Problem
-from demix.api.store import Store
-from demix.api.work import TRUTH
+from demix.api.services import Services
 from demix.errors import DemixError
 
 router = APIRouter(
@@ -97,27 +96,32 @@ def archive(
     system: Annotated[str | None, Query(description="by default all models")] = None,
     kind: Kind = None,
 ) -> Response:
-    """Get all stems in one zip file."""
-    systems = [system] if system else [each for each in job.systems if each != TRUTH]
+    """Get all stems in one zip file; stems in a new format are converted while it is sent, and its size is not told."""
     title, chosen = _title(job), kind or job.kind
-    packed = ZipStream(sized=True)  # not compressed: audio is already, and its size is known in advance
-    for each in systems:
-        for stem in job.stems:
-            _check(job, each, stem)
-            try:
-                name = stem_in_form(services, job, each, stem, chosen)
-                size = services.store.size(job.id, name)
-            except DemixError as error:
-                raise HTTPException(422, str(error)) from error
-            except FileNotFoundError as error:
-                raise _gone() from error
-            packed.add(_chunks(services.store, job.id, name), f"{title}/{each}/{stem}.{chosen}", size=size)
-    headers = {"Content-Length": str(len(packed)), "Content-Disposition": attachment(f"{title}.zip")}
+    try:
+        check_form(job, chosen)
+    except DemixError as error:
+        raise HTTPException(422, str(error)) from error
+    stems = [(each, stem) for each in ([system] if system else job.models) for stem in job.stems]
+    for each, stem in stems:
+        _check(job, each, stem)
+    whole = all(is_there(services, job, each, stem, chosen) for each, stem in stems)
+    packed = ZipStream(sized=whole)  # not compressed: audio is already
+    for each, stem in stems:
+        name = f"{each}/{stem}.{chosen}"
+        try:
+            size = services.store.size(job.id, name) if whole else None
+        except FileNotFoundError as error:
+            raise _gone() from error
+        packed.add(_chunks(services, job, each, stem, chosen), f"{title}/{name}", size=size)
+    headers = {"Content-Disposition": attachment(f"{title}.zip")}
+    headers |= {"Content-Length": str(len(packed))} if whole else {}
     return StreamingResponse(packed, headers=headers, media_type="application/zip")
 
 
-def _chunks(store: Store, job_id: str, name: str) -> Iterator[bytes]:
-    with store.open(job_id, name) as file:
+def _chunks(services: Services, job: Job, system: str, stem: str, kind: str) -> Iterator[bytes]:
+    name = stem_in_form(services, job, system, stem, kind)
+    with services.store.open(job.id, name) as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
 
