@@ -22,8 +22,9 @@ test: .venv/stamp-dev ## run the whole test suite
 drills: .venv/stamp-dev ## load and kill the server and its workers, and see that no song is lost
 	$(BIN)/python -m pytest tests/drills
 
-image-test: ## build the Docker image without Docker, run it, separate a song in it
-	docker/image_test.sh
+# As root, on Debian or Ubuntu: without Docker, and without a registry of images.
+image-test: .venv/stamp-dev ## build the container image and run it
+	$(BIN)/python docker/image_test.py
 
 # Its own environment, 2.8 GB: TensorFlow is no part of the others.
 test-tensorflow: .venv-tensorflow/stamp ## test the export to TensorFlow

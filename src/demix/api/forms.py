@@ -14,6 +14,7 @@ from demix.errors import DemixError
 from demix.provenance import usable_cores
 
 KINDS = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
+FORM_PREFIX = "form."  # of temporary folders
 _KEPT = "flac"
 _at_once = threading.BoundedSemaphore(usable_cores())  # encoders at work
 
@@ -41,7 +42,7 @@ def stem_in_form(services: Services, job: Job, system: str, stem: str, kind: str
     kept, name = f"{system}/{stem}.{_KEPT}", f"{system}/{stem}.{kind}"
     if is_there(services, job, system, stem, kind):
         return name
-    with _at_once, TemporaryDirectory(dir=services.temp, prefix="form.") as folder:
+    with _at_once, TemporaryDirectory(dir=services.temp, prefix=FORM_PREFIX) as folder:
         source, target = Path(folder) / f"stem.{_KEPT}", Path(folder) / f"stem.{kind}"
         services.store.fetch(job.id, kept, source)
         convert(source, target, kind)

@@ -5,13 +5,14 @@ import shutil
 import threading
 import time
 
+from demix.api.forms import FORM_PREFIX
 from demix.api.jobs import QUEUED, RUNNING, UPLOADING
 from demix.api.services import Services
 from demix.errors import DemixError
 
 LONGEST_PAUSE_SECONDS = 15.0
 ORPHANS_EVERY_SECONDS = 600.0
-TEMP_SECONDS = 3600.0  # a download that is being converted is not a job at work; none takes as long as this
+FORM_SECONDS = 3600.0  # a download that is being converted belongs to a job that is done; none takes as long as this
 
 _log = logging.getLogger("demix.api")
 
@@ -47,35 +48,46 @@ class Janitor(threading.Thread):
 def sweep(services: Services) -> dict[str, int]:
     """Hand on what has stopped, remove what is over, and wake workers; return how many jobs each touched."""
     settings = services.settings
-    done = services.jobs.sweep(
+    found = services.jobs.sweep(
         stale_seconds=settings.stale_seconds, attempts=settings.attempts, keep_seconds=services.keep_seconds
     )
-    expired = services.jobs.expired()
-    for job_id in expired:
+    for job_id in found["failed"] + found["forgotten"]:
+        services.store.remove(job_id)
+    found["expired"] = services.jobs.expired()
+    for job_id in found["expired"]:
         services.store.remove(job_id)
         services.jobs.delete(job_id)
     waiting = services.jobs.counts().get(QUEUED, 0)
     try:
-        missing = waiting - services.ping_queue()
+        missing = max(0, waiting - services.ping_queue())
     except DemixError as error:
         _log.warning("%s", error)
         missing = 0
     for _ in range(missing):  # lost with the queue, or never sent because it was away
         services.wake()
-    done |= {"expired": len(expired), "woken": max(0, missing)}
+    _empty_temp(services)
+    done = {what: len(ids) for what, ids in found.items()} | {"woken": missing}
     if any(done.values()):
         _log.info("janitor: %s", ", ".join(f"{count} {what}" for what, count in done.items() if count))
     return done
 
 
 def remove_orphans(services: Services) -> None:
-    """Remove files of jobs that there are no more: what processes leave that are killed between two steps."""
-    stored = services.store.job_ids()  # before the table is asked: a new job is in the table first
-    for job_id in stored:
+    """Remove stored files of jobs that there are no more: what processes leave that are killed between two steps."""
+    for job_id in services.store.job_ids():  # a new job is in the table before it has files
         if services.jobs.get(job_id) is None:
             services.store.remove(job_id)
+
+
+def _empty_temp(services: Services) -> None:
+    """Remove what killed processes left on this machine: of jobs that are not at work, and old downloads."""
     active = services.jobs.ids((UPLOADING, RUNNING))
     for path in services.temp.iterdir():
-        age = time.time() - path.stat().st_mtime
-        if path.name.split(".")[0] not in active and age > TEMP_SECONDS:
+        try:
+            age = time.time() - path.stat().st_mtime
+        except FileNotFoundError:  # its owner was quicker
+            continue
+        is_download = path.name.startswith(FORM_PREFIX)
+        patience = FORM_SECONDS if is_download else services.settings.stale_seconds
+        if path.name.split(".")[0] not in active and age > patience:
             shutil.rmtree(path, ignore_errors=True)

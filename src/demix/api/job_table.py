@@ -183,15 +183,14 @@ class JobTable:
         with self._read() as connection:
             return list(connection.execute(sql.select(JOBS.c.id).where(JOBS.c.expires < time.time())).scalars())
 
-    def sweep(self, *, stale_seconds: float, attempts: int, keep_seconds: float) -> dict[str, int]:
+    def sweep(self, *, stale_seconds: float, attempts: int, keep_seconds: float) -> dict[str, list[str]]:
         """Hand on the jobs whose worker has stopped, end those that were tried often enough, forget dead uploads.
 
         Returns:
-            How many were `requeued`, `failed` and `forgotten`.
+            The ids of those `requeued`, `failed` and `forgotten`.
         """
         now = time.time()
         stale = JOBS.c.beat < now - stale_seconds
-        done = {"requeued": 0, "failed": 0, "forgotten": 0}
         with self._read() as connection:
             running = list(
                 connection.execute(
@@ -199,21 +198,15 @@ class JobTable:
                 )
             )
             uploads = list(connection.execute(sql.select(JOBS.c.id).where(JOBS.c.status == UPLOADING, stale)).scalars())
+        done: dict[str, list[str]] = {"requeued": [], "failed": [], "forgotten": uploads}
         for job_id, worker, tried in running:
-            if tried < attempts:
-                change: dict[str, Any] = {"status": QUEUED, "worker": "", "progress": 0.0, "remaining": None}
-                done["requeued"] += self._change(job_id, (RUNNING,), change, worker=worker)
-                continue
-            change = {
-                "status": FAILED,
-                "finished": now,
-                "expires": now + keep_seconds,
-                "error": f"its worker stopped {tried} times in the middle of it; try a shorter song, or another file",
-            }
-            done["failed"] += self._change(job_id, (RUNNING,), change, worker=worker)
+            again: dict[str, Any] = {"status": QUEUED, "worker": "", "progress": 0.0, "remaining": None}
+            error = f"its worker stopped {tried} times in the middle of it; try a shorter song, or another file"
+            over = {"status": FAILED, "finished": now, "expires": now + keep_seconds, "error": error}
+            if self._change(job_id, (RUNNING,), again if tried < attempts else over, worker=worker):
+                done["requeued" if tried < attempts else "failed"].append(job_id)
         for job_id in uploads:
             self.fail_upload(job_id)
-            done["forgotten"] += 1
         return done
 
     def _change(

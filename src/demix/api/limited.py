@@ -28,7 +28,7 @@ class StoppedError(DemixError):
     """The process ended without an answer; the sentence says how."""
 
 
-def run_limited(function: Target, *arguments: Any, seconds: float, megabytes: int) -> Any:
+def run_limited(function: Target, *arguments: Any, seconds: float, megabytes: int | None) -> Any:
     """Call a function in a process of its own and return what it returns.
 
     Raises:
@@ -44,7 +44,7 @@ def stream_limited(
     function: Target,
     *arguments: Any,
     seconds: float,
-    megabytes: int,
+    megabytes: int | None,
     tick_seconds: float = 1.0,
 ) -> Generator[tuple[str, Any], None, None]:
     """Call `function(*arguments, send)` in a process of its own and give what comes of it.
@@ -55,7 +55,7 @@ def stream_limited(
         function: of a module, so that the other process finds it; its last argument sends values.
         arguments: that can be pickled.
         seconds: wall clock after which it is ended.
-        megabytes: address space beyond what it starts with; on systems that know such a bound.
+        megabytes: its address space, on systems that know such a bound; None for none, as CUDA reserves all there is.
         tick_seconds: the longest silence.
 
     Yields:
@@ -114,7 +114,9 @@ def _context() -> Any:
     return context
 
 
-def _serve(there: Connection, function: Target, arguments: tuple[Any, ...], seconds: float, megabytes: int) -> None:
+def _serve(
+    there: Connection, function: Target, arguments: tuple[Any, ...], seconds: float, megabytes: int | None
+) -> None:
     """Answer in the other process."""
     for name in ("SIGINT", "SIGHUP"):  # Ctrl-C reaches all processes of a terminal; the parent decides for this one
         if hasattr(signal, name):
@@ -146,7 +148,7 @@ def _end_with_parent(there: Connection) -> None:
     os._exit(1)
 
 
-def _limit(seconds: float, megabytes: int) -> None:
+def _limit(seconds: float, megabytes: int | None) -> None:
     if sys.platform == "win32":
         return
     import resource
@@ -155,7 +157,7 @@ def _limit(seconds: float, megabytes: int) -> None:
     processor_seconds = int(seconds * cores + GRACE_SECONDS)
     resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # elsewhere the bound is ignored, or refused
+    if megabytes is not None and sys.platform == "linux":  # elsewhere the bound is ignored, or refused
         bytes_ = megabytes * 1_000_000
         resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_))
 

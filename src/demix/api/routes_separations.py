@@ -215,5 +215,5 @@ def _accept(services: Services, job: Job, order: Order, received: Received, fact
 
 
 def _forget(services: Services, job: Job) -> None:
+    services.store.remove(job.id)  # first: on a disk that is full to the last byte the table cannot be written
     services.jobs.fail_upload(job.id)
-    services.store.remove(job.id)

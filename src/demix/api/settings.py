@@ -39,7 +39,9 @@ class Settings(BaseSettings):
         (), description="SHA-256 of the API keys, by commas; none: open to all. `demix api-key` makes one"
     )
     job_minutes: float = Field(60.0, gt=0, description="a song that takes longer is given up")
-    job_megabytes: int = Field(6000, ge=500, description="address space of the process that holds a song")
+    job_megabytes: int = Field(
+        6000, ge=500, description="address space of the process that holds a song, unless it uses a GPU"
+    )
     probe_seconds: float = Field(20.0, gt=0, description="time to find out what an upload is")
     upload_idle_seconds: float = Field(30.0, gt=0, description="an upload that pauses longer is given up")
     beat_seconds: float = Field(2.0, gt=0, description="how often a running song says that it is alive")

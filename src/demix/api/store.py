@@ -1,5 +1,6 @@
 """Where files of jobs lie: a folder, or anything that fsspec knows by URL. One prefix for each job, gone with it."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -47,14 +48,21 @@ class Store:
             try:
                 path.replace(target)
             except OSError:  # another disk
-                self._files.put_file(str(path), target)
+                self._copy(path, target)
             return
-        self._files.put_file(str(path), target)
+        self._copy(path, target)
 
     def put_folder(self, job_id: str, folder: Path) -> None:
-        """Store all files below a folder under their relative names."""
-        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-            self.put(job_id, path.relative_to(folder).as_posix(), path)
+        """Store all files below a folder under their relative names: all of them, or none."""
+        names: list[str] = []
+        try:
+            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+                names.append(path.relative_to(folder).as_posix())
+                self.put(job_id, names[-1], path)
+        except BaseException:
+            for name in names:  # else they would fill a disk that is full for as long as the job is kept
+                self.remove_file(job_id, name)
+            raise
 
     def fetch(self, job_id: str, name: str, path: Path) -> None:
         """Copy a stored file to a local path.
@@ -123,6 +131,15 @@ class Store:
         place = f"{self._root}/.ready"
         self._files.pipe_file(place, b"")
         self._files.rm_file(place)
+
+    def _copy(self, path: Path, target: str) -> None:
+        """Copy a file; nothing of it stays when that fails."""
+        try:
+            self._files.put_file(str(path), target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                self._files.rm_file(target)
+            raise
 
     def _place(self, job_id: str, name: str) -> str:
         if not _JOB_ID.fullmatch(job_id) or ".." in name.split("/") or name.startswith("/"):

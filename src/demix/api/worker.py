@@ -21,6 +21,7 @@ from demix.api.nets import offered_nets
 from demix.api.services import Services
 from demix.api.store import INPUT
 from demix.errors import DemixError
+from demix.onnx_model import pick_device
 
 TICK_SECONDS = 0.25  # how soon a cancelled song ends
 IDLE_SECONDS = 0.5  # how long a job may wait for a free worker to look, with a queue that must be asked
@@ -42,9 +43,8 @@ def work_next(services: Services) -> bool:
         _do(services, job, heart, folder)
     except DemixError as error:
         _finish(services, job, FAILED, error=str(error))
-    except Exception:  # the job must end whatever happened; the log tells what
+    except Exception:  # files or table that are away, perhaps for a moment: the job is silent now, and handed on
         _log.exception("job %s", job.id)
-        _finish(services, job, FAILED, error="something went wrong on the server; try again later")
     finally:
         heart.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -134,7 +134,7 @@ def _do(services: Services, job: Job, heart: _Heart, folder: Path) -> None:
         out,
         task,
         seconds=settings.job_minutes * 60,
-        megabytes=settings.job_megabytes,
+        megabytes=settings.job_megabytes if pick_device(settings.device) == "cpu" else None,
         tick_seconds=TICK_SECONDS,
     )
     try:
