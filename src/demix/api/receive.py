@@ -1,8 +1,7 @@
 """An upload, written to disk while it streams and counted on the way: no byte more than is allowed is ever stored."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +22,6 @@ SONG_AS_FORM = (
 )
 FORM_BYTES = 64_000  # of a form's other fields and boundaries
 FIELDS = 32
-BEAT_SECONDS = 2.0
 
 
 @dataclass
@@ -35,9 +33,7 @@ class Received:
     fields: dict[str, list[str]] = field(default_factory=dict)
 
 
-async def receive(
-    request: Request, folder: Path, *, limit: int, idle_seconds: float, on_beat: Callable[[], object]
-) -> Received:
+async def receive(request: Request, folder: Path, *, limit: int, idle_seconds: float) -> Received:
     """Write a request's body into a folder.
 
     Args:
@@ -45,7 +41,6 @@ async def receive(
         folder: where the song is written; its name is not the client's.
         limit: bytes of the song.
         idle_seconds: how long it may pause.
-        on_beat: called every two seconds.
 
     Raises:
         HTTPException: 400 for a broken form, 408 for a pause, 413 for too many bytes, 507 for a full disk.
@@ -65,16 +60,13 @@ async def receive(
         sink, allowed = _UrlEncoded(received), FORM_BYTES
     else:
         sink, allowed = _Body(received, folder), limit
-    count, beaten = 0, time.monotonic()
+    count = 0
     try:
         async for chunk in _chunks(request, idle_seconds):
             count += len(chunk)
             if count > allowed:
                 raise HTTPException(400, SONG_AS_FORM) if kind == URL_ENCODED else too_large(limit)
             await to_thread.run_sync(sink.write, chunk)
-            if time.monotonic() - beaten > BEAT_SECONDS:
-                beaten = time.monotonic()
-                await to_thread.run_sync(on_beat)
         await to_thread.run_sync(sink.finish)
     except HTTPException as error:  # what is still to come of the body shall not be waited for
         error.headers = {**(error.headers or {}), "Connection": "close"}

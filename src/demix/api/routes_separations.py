@@ -65,14 +65,11 @@ async def create(request: Request, response: Response) -> Separation:
         )
     folder = services.temp / job.id
     accepted = False
+    beating = asyncio.create_task(_beat(services, job))
     try:
         folder.mkdir(parents=True)
         received = await receive(
-            request,
-            folder,
-            limit=settings.upload_bytes,
-            idle_seconds=settings.upload_idle_seconds,
-            on_beat=lambda: services.jobs.beat_upload(job.id),
+            request, folder, limit=settings.upload_bytes, idle_seconds=settings.upload_idle_seconds
         )
         order = read_order(given | received.fields, filename=received.filename, owner=owner, settings=settings)
         facts = await _check_song(services, order, received)
@@ -80,6 +77,7 @@ async def create(request: Request, response: Response) -> Separation:
     except ClientDisconnect:
         raise HTTPException(400, "upload: cut off by the client; try again") from None
     finally:
+        beating.cancel()
         if not accepted:
             await to_thread.run_sync(_forget, services, job)
         await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
@@ -164,6 +162,13 @@ async def events(
         await asyncio.sleep(POLL_SECONDS)
         if await request.is_disconnected():
             return
+
+
+async def _beat(services: Services, job: Job) -> None:
+    """Say again and again that an upload goes on: while it comes, waits for its probe, is probed and stored."""
+    while True:
+        await asyncio.sleep(services.settings.beat_seconds)
+        await to_thread.run_sync(services.jobs.beat_upload, job.id)
 
 
 async def _wire(services: Services, job: Job) -> dict[str, Any]:

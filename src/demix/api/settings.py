@@ -44,7 +44,6 @@ class Settings(BaseSettings):
     )
     probe_seconds: float = Field(20.0, gt=0, description="time to find out what an upload is")
     upload_idle_seconds: float = Field(30.0, gt=0, description="an upload that pauses longer is given up")
-    beat_seconds: float = Field(2.0, gt=0, description="how often a running song says that it is alive")
     stale_seconds: float = Field(30.0, gt=0, description="a song that was silent for so long is given to another")
     attempts: int = Field(3, ge=1, description="a song whose workers stopped so often has failed")
     proxies: str = Field("127.0.0.1", description="proxies whose X-Forwarded-For is believed, by commas")
@@ -76,6 +75,11 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError("expected a rate as 60/minute") from error
         return value
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often what is alive says so: often enough to be believed when two beats are late."""
+        return self.stale_seconds / 10
 
     @property
     def upload_bytes(self) -> int:

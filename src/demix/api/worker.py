@@ -23,7 +23,8 @@ from demix.api.store import INPUT
 from demix.errors import DemixError
 from demix.onnx_model import pick_device
 
-TICK_SECONDS = 0.25  # how soon a cancelled song ends
+TICK_SECONDS = 0.25  # how soon a song ends after that
+CANCEL_SECONDS = 1.0  # how soon a heart notices that its job was cancelled
 IDLE_SECONDS = 0.5  # how long a job may wait for a free worker to look, with a queue that must be asked
 SPOKEN_SHARE = 0.02  # before it, the time left is a guess
 
@@ -94,7 +95,7 @@ class _Heart(threading.Thread):
         self.lost = threading.Event()
 
     def run(self) -> None:
-        while not self._end.wait(min(self._services.settings.beat_seconds, TICK_SECONDS * 4)):
+        while not self._end.wait(min(self._services.settings.beat_seconds, CANCEL_SECONDS)):
             try:
                 if not self._services.jobs.beat(self._job):
                     self.lost.set()
