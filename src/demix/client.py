@@ -1,13 +1,4 @@
-"""A client of a demix server: songs go up, stems come down; `demix separate --server` and any program that likes.
-
-from demix.client import Client
-
-with Client("http://localhost:8000") as client:
-    job = client.create("song.mp3", models=["unet", "vit"])
-    for event in client.follow(job["id"]):
-        print(event.name, event.data)
-    client.download(job["id"], "unet", "vocals", "vocals.wav")
-"""
+"""A client of a demix server: songs go up, stems come down; `demix separate --server` and any program that likes."""
 
 import json
 import os
@@ -15,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -26,8 +16,9 @@ from demix.errors import DemixError, printable
 API = "/api/v1"
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 120.0  # a server converts a stem before it answers
 CHUNK_BYTES = 1 << 18
-TRIES = 5  # for what a dropped connection interrupts
+AWAY_SECONDS = 60.0  # how long a server may be away, as when it starts anew
 PAUSE_SECONDS = 1.0
+_AWAY = (429, 502, 503, 504)  # busy, or a proxy whose server is away
 LONGEST_WAIT_SECONDS = 3600.0  # for room in a server's queue
 ENDED = ("done", "failed", "cancelled")
 
@@ -49,6 +40,12 @@ class Client:
 
     Raises:
         DemixError: for what is no address.
+
+    Example:
+        >>> with Client("http://localhost:8000") as client:
+        ...     job = client.create("song.mp3", models=["vit"])
+        ...     ended = list(client.follow(job["id"]))[-1]
+        ...     client.download(job["id"], "vit", "vocals", "vocals.wav")
     """
 
     def __init__(self, server: str, *, api_key: str | None = None) -> None:
@@ -68,18 +65,16 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_failure: object) -> None:
         self._http.close()
 
     def service(self) -> dict[str, Any]:
         """Return version, limits, formats and stems of the server."""
-        return self._json("GET", f"{API}/service")
+        return self._checked(self._send("GET", f"{API}/service"))
 
     def models(self) -> list[dict[str, Any]]:
         """Return the nets that the server offers."""
-        found: list[dict[str, Any]] = self._json("GET", f"{API}/models")["models"]
+        found: list[dict[str, Any]] = self._checked(self._send("GET", f"{API}/models"))["models"]
         return found
 
     def create(
@@ -121,13 +116,14 @@ class Client:
                 )
             except OSError as error:
                 raise DemixError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+            if answer.status_code not in _AWAY or time.monotonic() > deadline:
                 return self._checked(answer)
-            time.sleep(float(answer.headers.get("Retry-After", PAUSE_SECONDS)))
+            wait = answer.headers.get("Retry-After", "")
+            time.sleep(float(wait) if wait.isdecimal() else PAUSE_SECONDS)
 
     def status(self, separation_id: str) -> dict[str, Any]:
         """Return how a separation stands."""
-        return self._json("GET", f"{API}/separations/{separation_id}")
+        return self._checked(self._send("GET", f"{API}/separations/{separation_id}"))
 
     def follow(self, separation_id: str) -> Iterator[Event]:
         """Give all that happens to a separation until its end; a dropped connection is taken up where it was.
@@ -135,26 +131,23 @@ class Client:
         Raises:
             DemixError: when there is no such separation, or the server stays away.
         """
-        last, failures = "", 0
+        last, patience = "", _Patience()
         while True:
             headers = {"Last-Event-ID": last} if last else {}
             try:
                 with httpx_sse.connect_sse(
                     self._http, "GET", f"{API}/separations/{separation_id}/events", headers=headers
                 ) as source:
-                    if source.response.status_code != httpx.codes.OK:
-                        source.response.read()
-                        self._checked(source.response)
+                    self._check_stream(source.response)
                     for event in source.iter_sse():
-                        failures = 0
+                        patience.reset()
                         last = event.id or last
                         found = Event(event.event, event.json())
                         yield found
                         if found.name == "gone" or (found.name == "status" and found.data["status"] in ENDED):
                             return
             except (httpx.TransportError, httpx_sse.SSEError) as error:
-                failures += 1
-                if failures >= TRIES:
+                if patience.is_over():
                     raise self._unreachable(error) from error
             time.sleep(PAUSE_SECONDS)
 
@@ -175,24 +168,21 @@ class Client:
         """
         url = f"{API}/separations/{separation_id}/systems/{system}/stems/{stem}"
         params = {"format": kind} if kind else {}
-        failures = 0
+        patience = _Patience()
         with Path(target).open("wb") as file:
             while True:
                 headers = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
                 try:
                     with self._http.stream("GET", url, params=params, headers=headers) as answer:
-                        if answer.is_error:
-                            answer.read()
-                            self._checked(answer)
+                        self._check_stream(answer)
                         if answer.status_code != httpx.codes.PARTIAL_CONTENT:
                             file.seek(0)
                         for piece in answer.iter_raw():  # as it comes: what is here need not come again
                             file.write(piece)
-                            failures = 0
+                            patience.reset()
                     file.truncate()
                 except httpx.TransportError as error:
-                    failures += 1
-                    if failures >= TRIES:
+                    if patience.is_over():
                         raise self._unreachable(error) from error
                     time.sleep(PAUSE_SECONDS)
                 else:
@@ -200,7 +190,7 @@ class Client:
 
     def cancel(self, separation_id: str) -> dict[str, Any]:
         """End a separation that has not ended."""
-        return self._json("POST", f"{API}/separations/{separation_id}/cancel")
+        return self._checked(self._send("POST", f"{API}/separations/{separation_id}/cancel"))
 
     def delete(self, separation_id: str) -> None:
         """Delete a separation with all its files."""
@@ -208,14 +198,19 @@ class Client:
         if answer.status_code != httpx.codes.NOT_FOUND:
             self._checked(answer)
 
-    def _json(self, method: str, url: str) -> dict[str, Any]:
-        return self._checked(self._send(method, url))
-
     def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
         try:
             return self._http.request(method, url, **more)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
+
+    def _check_stream(self, answer: httpx.Response) -> None:
+        """Raise for an answer that is none: as a lost connection where the server may be back soon."""
+        if answer.is_error:
+            answer.read()
+            if answer.status_code in _AWAY:
+                raise httpx.NetworkError(f"status {answer.status_code}")
+            self._checked(answer)
 
     def _checked(self, answer: httpx.Response) -> dict[str, Any]:
         """Return an answer's JSON; raise what the server says against the request."""
@@ -234,6 +229,19 @@ class Client:
     def _unreachable(self, error: Exception) -> DemixError:
         reason = str(error) or type(error).__name__
         return DemixError(f"{self._server}: no answer ({reason}); check the address, and that `demix serve` runs there")
+
+
+class _Patience:
+    """Runs out when nothing came for a while."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._end = time.monotonic() + AWAY_SECONDS
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._end
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

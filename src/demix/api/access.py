@@ -1,5 +1,6 @@
 """Who may do what: API keys, and how much one client may ask for."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from demix.api.keys import hash_key, is_known
 from demix.api.services import REDIS_PATIENCE_SECONDS, Services
 from demix.api.settings import Settings
 
+_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 NOT_FOUND = "expected the id of a separation, found none: it was deleted, it is over, or it never was"
 
 
@@ -47,7 +49,7 @@ Owner = Annotated[str, Depends(authorised)]
 
 def find_job(separation_id: str, services: Shared, owner: Owner) -> Job:
     """Return a separation of the caller; 404 for another's, and for none."""
-    job = services.jobs.get(separation_id)
+    job = services.jobs.get(separation_id) if _ID.fullmatch(separation_id) else None
     if job is None or job.owner != owner or job.status == UPLOADING:
         raise HTTPException(404, NOT_FOUND)
     return job

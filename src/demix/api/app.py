@@ -1,5 +1,6 @@
 """The app: all routes, headers that keep browsers safe, errors as sentences, and workers inside if asked for."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,13 +10,14 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demix import __version__
-from demix.api import health, pages, problems, routes_files, routes_separations, routes_service
+from demix.api import guard, health, pages, problems, routes_events, routes_files, routes_separations, routes_service
 from demix.api.access import Rates
 from demix.api.nets import facts_of, offered_nets
 from demix.api.schemas import Problem
 from demix.api.services import Services, open_services
 from demix.api.settings import Settings, load_settings
 from demix.api.worker import working
+from demix.onnx_model import pick_device
 
 API = "/api/v1"
 PAGE_POLICY = (
@@ -48,6 +50,7 @@ def create_app(settings: Settings | None = None, opened: Services | None = None)
     chosen = settings or load_settings()
     for source in offered_nets(chosen.models).values():
         facts_of(source)  # a net that is not there is told now, not to the first client
+    pick_device(chosen.device)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,13 +78,17 @@ def create_app(settings: Settings | None = None, opened: Services | None = None)
     )
     app.state.rates = Rates.from_settings(chosen)
     app.state.meters = health.Meters()
+    app.state.streams = Counter()  # of events, by client
     app.include_router(routes_service.public, prefix=API)
     app.include_router(routes_service.router, prefix=API)
     app.include_router(routes_separations.router, prefix=API)
+    app.include_router(routes_events.router, prefix=API)
     app.include_router(routes_files.router, prefix=API)
     app.include_router(health.router)
     app.include_router(pages.router)
     problems.add_handlers(app)
+    app.add_middleware(problems.Catcher)  # the innermost: what goes wrong is counted, and has all headers
+    app.add_middleware(guard.Guard, settings=chosen)
     app.add_middleware(health.Meter, meters=app.state.meters)
     app.add_middleware(_Headers)
     return app

@@ -17,6 +17,7 @@ from demix.api.services import Services
 from demix.errors import DemixError
 
 router = APIRouter(tags=["health"])
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _STATES = (UPLOADING, QUEUED, RUNNING, DONE, FAILED, CANCELLED)
 
 
@@ -35,7 +36,8 @@ class Meters:
 
 
 @router.get("/healthz")
-def healthz() -> dict[str, str]:
+@router.head("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:  # not in a thread: it answers also when all of them are busy
     """Say that the process answers."""
     return {"status": "ok"}
 
@@ -103,8 +105,9 @@ class Meter:
         async def counted_send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "name", "none")
-                self._meters.requests.labels(scope["method"], route, message["status"]).inc()
-                self._meters.seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
+                method = scope["method"] if scope["method"] in _METHODS else "other"  # a client may invent any number
+                self._meters.requests.labels(method, route, message["status"]).inc()
+                self._meters.seconds.labels(method, route).observe(time.perf_counter() - started)
             await send(message)
 
         await self._app(scope, counted_receive, counted_send)

@@ -87,7 +87,7 @@ def _empty_temp(services: Services) -> None:
             age = time.time() - path.stat().st_mtime
         except FileNotFoundError:  # its owner was quicker
             continue
-        is_download = path.name.startswith(FORM_PREFIX)
-        patience = FORM_SECONDS if is_download else services.settings.stale_seconds
-        if path.name.split(".")[0] not in active and age > patience:
+        job_id = path.name.split(".")[0]
+        patience = FORM_SECONDS if path.name.startswith(FORM_PREFIX) else services.settings.stale_seconds
+        if job_id not in active and age > patience:
             shutil.rmtree(path, ignore_errors=True)

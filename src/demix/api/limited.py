@@ -55,7 +55,7 @@ def stream_limited(
         function: of a module, so that the other process finds it; its last argument sends values.
         arguments: that can be pickled.
         seconds: wall clock after which it is ended.
-        megabytes: its address space, on systems that know such a bound; None for none, as CUDA reserves all there is.
+        megabytes: all of its address space, on systems that know such a bound; None for none: CUDA reserves it all.
         tick_seconds: the longest silence.
 
     Yields:

@@ -16,6 +16,7 @@ WEB = Path(__file__).parent / "web"
 REPORT = "index.html"
 _TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL)
 _TITLE_BYTES = 4096
+_NAME = re.compile(r"[\w./-]{1,100}")
 # A report is one file with all in it. It runs in an origin of its own: nothing in it reaches the API.
 REPORT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -95,7 +96,7 @@ def _title(path: Path) -> str:
 
 def _asset(name: str, request: Request) -> Response:
     path = WEB.joinpath(*name.split("/"))
-    if ".." in name.split("/") or path.suffix not in _TYPES or not path.is_file():
+    if not _NAME.fullmatch(name) or ".." in name.split("/") or path.suffix not in _TYPES or not path.is_file():
         raise HTTPException(404, "no such page")
     packed, plain, tag = _content(path, path.stat().st_mtime_ns)
     headers = {"Cache-Control": "no-cache", "ETag": tag, "Vary": "Accept-Encoding"}

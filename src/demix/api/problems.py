@@ -1,6 +1,7 @@
 """What went wrong, as a sentence in JSON, whatever it was."""
 
 import errno
+import logging
 from typing import cast
 
 from fastapi import FastAPI, Request
@@ -8,10 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SEE = "see /api/v1/openapi.json"
 _SENTENCES = {404: f"nothing is here; {_SEE}", 405: f"expected another method; {_SEE}"}
+_log = logging.getLogger("demix.api")
 _PLAIN = ("Not Found", "Method Not Allowed")  # what Starlette says of its own
+FAILURE = "something went wrong on the server; try again later"
 FULL = "the server's disk is full; try again later"
 
 
@@ -21,7 +25,6 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(OSError, _tell_disk)
     app.add_exception_handler(OperationalError, _tell_database)
-    app.add_exception_handler(Exception, _tell_failure)
 
 
 def is_full(error: BaseException) -> bool:
@@ -53,6 +56,25 @@ async def _tell_database(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "the job table does not answer; try again later"}, 503, {"Retry-After": "5"})
 
 
-async def _tell_failure(_request: Request, _error: Exception) -> JSONResponse:
-    """Answer for what nobody expected; Starlette logs it."""
-    return JSONResponse({"detail": "something went wrong on the server; try again later"}, 500)
+class Catcher:
+    """Answers for what nobody expected, and writes it to the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; a failure before the answer has begun is answered with 500."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if scope["type"] != "http" or begun:
+                raise
+            _log.exception("%s %s", scope["method"], getattr(scope.get("route"), "path", "no route"))
+            await JSONResponse({"detail": FAILURE}, 500)(scope, receive, send)

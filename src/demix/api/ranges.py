@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from demix.api.store import Store
 
 CHUNK_BYTES = 1 << 18
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def stored_file(

@@ -1,6 +1,7 @@
 """An upload, written to disk while it streams and counted on the way: no byte more than is allowed is ever stored."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ SONG_AS_FORM = (
     "form: expected options only, received more; send a song as multipart/form-data (curl -F file=@song.mp3) or with "
     "its own Content-Type, as audio/mpeg"
 )
+LEAST_BYTES_PER_SECOND = 5_000  # 40 kbit/s: slower ones hold places in the queue for those that never end
 FORM_BYTES = 64_000  # of a form's other fields and boundaries
 FIELDS = 32
 
@@ -43,7 +45,7 @@ async def receive(request: Request, folder: Path, *, limit: int, idle_seconds: f
         idle_seconds: how long it may pause.
 
     Raises:
-        HTTPException: 400 for a broken form, 408 for a pause, 413 for too many bytes, 507 for a full disk.
+        HTTPException: 400 for a broken form, 408 for a pause or a trickle, 413 for too many bytes, 507 for a full disk.
         ClientDisconnect: when the client went away.
     """
     check_length(request, limit)
@@ -60,12 +62,17 @@ async def receive(request: Request, folder: Path, *, limit: int, idle_seconds: f
         sink, allowed = _UrlEncoded(received), FORM_BYTES
     else:
         sink, allowed = _Body(received, folder), limit
-    count = 0
+    count, started = 0, time.monotonic()
     try:
         async for chunk in _chunks(request, idle_seconds):
             count += len(chunk)
             if count > allowed:
                 raise HTTPException(400, SONG_AS_FORM) if kind == URL_ENCODED else too_large(limit)
+            elapsed = time.monotonic() - started
+            if elapsed > idle_seconds and count < LEAST_BYTES_PER_SECOND * elapsed:
+                raise HTTPException(
+                    408, "upload: expected it to go on faster, it would hold its place for hours; try again"
+                )
             await to_thread.run_sync(sink.write, chunk)
         await to_thread.run_sync(sink.finish)
     except HTTPException as error:  # what is still to come of the body shall not be waited for

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from zipstream import ZipStream
 
 from demix.api.access import Found, Shared, limit_requests
-from demix.api.forms import KINDS, check_form, is_there, stem_in_form
+from demix.api.forms import KINDS, BusyError, check_form, is_there, stem_in_form
 from demix.api.jobs import DONE, Job
 from demix.api.ranges import CHUNK_BYTES, attachment, stored_file
 from demix.api.schemas import Geometry, Peaks, Problem
@@ -23,6 +23,8 @@ router = APIRouter(
     responses={404: {"model": Problem}, 409: {"model": Problem, "description": "not done yet"}},
 )
 Kind = Annotated[Literal["wav", "flac", "mp3"] | None, Query(alias="format", description="by default the separation's")]
+Tile = Annotated[int, Path(ge=0, le=1_000_000, description="its number, from 0 on")]
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)  # by Windows
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _AUDIO: dict[int | str, dict[str, Any]] = {
     200: {"content": dict.fromkeys(KINDS.values(), _BINARY)},
@@ -54,6 +56,8 @@ def stem_audio(
     chosen = kind or job.kind
     try:
         name = stem_in_form(services, job, system, stem, chosen)
+    except BusyError as error:
+        raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
     except DemixError as error:
         raise HTTPException(422, str(error)) from error
     except FileNotFoundError as error:
@@ -76,16 +80,16 @@ def spectrogram(request: Request, services: Shared, job: Done) -> Response:
 
 
 @router.get("/spectrogram/{tile}", responses=_IMAGE, response_class=Response)
-def spectrogram_tile(request: Request, services: Shared, job: Done, tile: int) -> Response:
+def spectrogram_tile(request: Request, services: Shared, job: Done, tile: Tile) -> Response:
     """Get a part of the mixture's spectrogram: grey, a pixel's value is its level between `low_db` and `high_db`."""
-    return stored_file(request, services.store, job.id, f"spectrogram/{_tile(tile)}.png", media_type="image/png")
+    return stored_file(request, services.store, job.id, f"spectrogram/{tile}.png", media_type="image/png")
 
 
 @router.get("/systems/{system}/masks/{stem}/{tile}", responses=_IMAGE, response_class=Response)
-def mask_tile(request: Request, services: Shared, job: Done, system: str, stem: str, tile: int) -> Response:
+def mask_tile(request: Request, services: Shared, job: Done, system: str, stem: str, tile: Tile) -> Response:
     """Get a part of a mask: grey, a pixel's value is the share of the mixture that the system gives to the stem."""
     _check(job, system, stem)
-    name = f"{system}/masks/{stem}/{_tile(tile)}.png"
+    name = f"{system}/masks/{stem}/{tile}.png"
     return stored_file(request, services.store, job.id, name, media_type="image/png")
 
 
@@ -134,16 +138,10 @@ def _check(job: Job, system: str, stem: str) -> None:
         raise HTTPException(404, f"stem: expected one of {', '.join(job.stems)}")
 
 
-def _tile(tile: int) -> int:
-    if tile < 0:
-        raise HTTPException(404, "tile: expected a number from 0 on")
-    return tile
-
-
 def _title(job: Job) -> str:
     """Return a separation's title as a name for downloads: no path, no suffix, nothing that a file system minds."""
-    name = re.sub(r'[<>:"/\\|?*]', "_", job.title)
-    return (re.sub(r"\.\w{1,5}$", "", name).strip(" .") or "song")[:80]
+    name = re.sub(r"\.\w{1,5}$", "", re.sub(r'[<>:"/\\|?*]', "_", job.title))[:80].strip(" .") or "song"
+    return f"_{name}" if _RESERVED.fullmatch(name) else name
 
 
 def _gone() -> HTTPException:

@@ -2,17 +2,15 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from demix.api import work
-from demix.api.access import Found, Owner, Shared, authorised, find_job, limit_requests, limit_separations, services_of
+from demix.api.access import Found, Owner, Shared, authorised, limit_requests, limit_separations, services_of
 from demix.api.examples import EXAMPLES
-from demix.api.jobs import ENDED, Job, Order
+from demix.api.jobs import Job, Order
 from demix.api.limited import run_limited
 from demix.api.orders import ORDER_BODY, ORDER_PARAMETERS, read_order
 from demix.api.receive import ClientDisconnect, Received, check_length, receive
@@ -23,12 +21,11 @@ from demix.errors import DemixError
 from demix.provenance import usable_cores
 
 PROBE_MEGABYTES = 3000
-POLL_SECONDS = 0.4
 RETRY_SECONDS = 15  # what a client is told when the queue is full
 
 router = APIRouter(prefix="/separations", tags=["separations"], dependencies=[Depends(limit_requests)])
 _probes = asyncio.Semaphore(2 * usable_cores())  # uploads whose beginning is decoded at the same time
-_BY_ID: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
+BY_ID: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
 
 
 def shown(services: Services, job: Job) -> Separation:
@@ -60,7 +57,7 @@ async def create(request: Request, response: Response) -> Separation:
     if job is None:
         raise HTTPException(
             429,
-            f"queue: {settings.queue_limit} songs wait already; try again later",
+            f"queue: {settings.queue_limit} songs wait or are on their way already; try again later",
             {"Retry-After": str(RETRY_SECONDS)},
         )
     folder = services.temp / job.id
@@ -84,7 +81,7 @@ async def create(request: Request, response: Response) -> Separation:
     await to_thread.run_sync(services.wake)
     current = await to_thread.run_sync(services.jobs.get, job.id)
     if not accepted or current is None:
-        raise HTTPException(503, "the upload took too long to be kept; try again", {"Retry-After": str(RETRY_SECONDS)})
+        raise _too_slow()
     response.headers["Location"] = f"{request.url.path}/{job.id}"
     return await to_thread.run_sync(shown, services, current)
 
@@ -96,13 +93,13 @@ def list_own(services: Shared, owner: Owner) -> Separations:
     return Separations(separations=[shown(services, job) for job in jobs])
 
 
-@router.get("/{separation_id}", response_model=Separation, responses=_BY_ID)
+@router.get("/{separation_id}", response_model=Separation, responses=BY_ID)
 def status(services: Shared, job: Found) -> Separation:
     """Tell how a separation stands."""
     return shown(services, job)
 
 
-@router.post("/{separation_id}/cancel", response_model=Separation, responses=_BY_ID | {409: {"model": Problem}})
+@router.post("/{separation_id}/cancel", response_model=Separation, responses=BY_ID | {409: {"model": Problem}})
 def cancel(services: Shared, job: Found) -> Separation:
     """End a separation that has not ended; what it has made so far is removed."""
     if not services.jobs.cancel(job.id, keep_seconds=services.keep_seconds):
@@ -116,52 +113,13 @@ def cancel(services: Shared, job: Found) -> Separation:
     return shown(services, current)
 
 
-@router.delete("/{separation_id}", status_code=204, responses=_BY_ID)
+@router.delete("/{separation_id}", status_code=204, responses=BY_ID)
 def delete(services: Shared, job: Found) -> None:
     """Delete a separation with all its files; one that runs ends."""
     services.jobs.delete(job.id)
     services.store.remove(job.id)
-
-
-@router.get(
-    "/{separation_id}/events",
-    response_class=EventSourceResponse,
-    responses=_BY_ID,
-    dependencies=[Depends(find_job)],
-)
-async def events(
-    request: Request,
-    separation_id: str,
-    services: Shared,
-    last_event_id: Annotated[str | None, Header(description="id of the last event that was seen")] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """Follow a separation: `status` (all of it), `progress`, `position`; ends with its end. `gone`: it was deleted."""
-    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 16 else 0
-    place: int | None = None
-    first = True
-    while not services.stopping.is_set():
-        news = await to_thread.run_sync(services.jobs.events, separation_id, seen)
-        job = await to_thread.run_sync(services.jobs.get, separation_id)
-        if job is None:
-            yield ServerSentEvent(event="gone", data={})
-            return
-        if first and not any(each.kind == "status" for each in news):
-            yield ServerSentEvent(event="status", data=await _wire(services, job), id=str(seen) if seen else None)
-        for index, each in enumerate(news):
-            if each.kind != "status":
-                yield ServerSentEvent(event=each.kind, data=each.data, id=str(each.id))
-            elif not any(later.kind == "status" for later in news[index + 1 :]):  # of several only the last is true
-                yield ServerSentEvent(event="status", data=await _wire(services, job), id=str(each.id))
-        seen, first = news[-1].id if news else seen, False
-        if job.status in ENDED:
-            return
-        now = await to_thread.run_sync(services.jobs.position, job)
-        if now is not None and now != place:
-            yield ServerSentEvent(event="position", data={"position": now})
-        place = now
-        await asyncio.sleep(POLL_SECONDS)
-        if await request.is_disconnected():
-            return
+    for path in services.temp.glob(f"{job.id}*"):  # what a killed process left of it here
+        shutil.rmtree(path, ignore_errors=True)
 
 
 async def _beat(services: Services, job: Job) -> None:
@@ -169,11 +127,6 @@ async def _beat(services: Services, job: Job) -> None:
     while True:
         await asyncio.sleep(services.settings.beat_seconds)
         await to_thread.run_sync(services.jobs.beat_upload, job.id)
-
-
-async def _wire(services: Services, job: Job) -> dict[str, Any]:
-    separation = await to_thread.run_sync(shown, services, job)
-    return separation.model_dump(mode="json")
 
 
 async def _check_song(services: Services, order: Order, received: Received) -> dict[str, Any]:
@@ -198,14 +151,24 @@ async def _check_song(services: Services, order: Order, received: Received) -> d
                 )
             )
         except DemixError as error:
+            if not received.path.exists():
+                raise _too_slow() from error
             raise HTTPException(422, str(error)) from error
     return {"seconds": found.seconds, "sample_rate": found.sample_rate, "channels": found.channels}
+
+
+def _too_slow() -> HTTPException:
+    """Return the error for an upload that the janitor took for dead, on a machine that is far too busy."""
+    return HTTPException(503, "the upload took too long to be kept; try again", {"Retry-After": str(RETRY_SECONDS)})
 
 
 def _accept(services: Services, job: Job, order: Order, received: Received, facts: dict[str, Any]) -> bool:
     """Store the song and let the job wait; False when it took so long that it was given up."""
     if received.path is not None:
-        services.store.put(job.id, INPUT, received.path)
+        try:
+            services.store.put(job.id, INPUT, received.path)
+        except FileNotFoundError:
+            return False
     return services.jobs.enqueue(
         job.id,
         title=order.title,

@@ -17,6 +17,7 @@ from demix.api.store import Store
 from demix.errors import DemixError
 
 QUEUE_NAME = "demix"
+PRIVATE = 0o700  # ids in the table open the songs, and songs are their owners'
 REDIS_SCHEMES = ("redis://", "rediss://")
 REDIS_PATIENCE_SECONDS = 5.0
 _log = logging.getLogger("demix.api")
@@ -74,6 +75,14 @@ def open_services(settings: Settings) -> Services:
     Raises:
         DemixError: when one of them cannot be used.
     """
+    for name, folder in (("DEMIX_DATA_DIR", settings.data_dir), ("DEMIX_TEMP_DIR", settings.temp_dir / "serve")):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+            folder.chmod(PRIVATE)
+        except OSError as error:
+            raise DemixError(
+                f"{name}: {folder} cannot be used ({error.strerror}); name a folder of your own"
+            ) from error
     table = JobTable(settings.database_url) if settings.database_url else JobTable.in_folder(settings.data_dir)
     store = Store(settings.storage_url or str((settings.data_dir / "files").resolve()))
     failures: tuple[type[Exception], ...] = (HueyException, OSError, sqlite3.Error)
@@ -95,9 +104,7 @@ def open_services(settings: Settings) -> Services:
         except (ValueError, redis.RedisError) as error:
             raise DemixError(f"DEMIX_QUEUE_URL: cannot be used ({error}); name redis://host:6379/0") from error
     else:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
         queue = SqliteHuey(QUEUE_NAME, filename=str(settings.data_dir / "queue.sqlite"), results=False)
     services = Services(settings, table, store, queue, wake_task=None, queue_failures=failures)
     services.wake_task = queue.task(name="separate")(lambda: services.work())
-    services.temp.mkdir(parents=True, exist_ok=True)
     return services

@@ -1,6 +1,7 @@
 """`demix serve` and `demix worker` as processes: started, told about, and stopped by signals without losing a song."""
 
 import logging
+import os
 import signal
 import socket
 import threading
@@ -9,12 +10,14 @@ from typing import Any
 import uvicorn
 
 from demix.api.app import create_app
+from demix.api.guard import LOOPBACK
 from demix.api.services import Services, open_services
-from demix.api.settings import Settings
+from demix.api.settings import PREFIX, Settings
 from demix.api.worker import working
 from demix.errors import DemixError
 
 GRACE_SECONDS = 5  # for answers under way when the server stops
+CLIENT_KEY = "DEMIX_API_KEY"  # read by demix.client
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # to be shown as localhost
 
 
@@ -31,6 +34,7 @@ def run(settings: Settings) -> None:
     port = listening.getsockname()[1]
     shown = "localhost" if settings.host in ("127.0.0.1", *ANY_ADDRESS) else settings.host
     logging.getLogger("demix.api").info("demix serves at http://%s:%d (Ctrl-C ends it)", shown, port)
+    _warn(settings)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -81,6 +85,17 @@ class _Server(uvicorn.Server):
         """Stop; the songs at work go back to the queue."""
         self.services.stopping.set()
         super().handle_exit(sig, frame)
+
+
+def _warn(settings: Settings) -> None:
+    """Tell of settings that are allowed and seldom meant."""
+    log = logging.getLogger("demix.api")
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CLIENT_KEY}
+    for name in sorted(set(os.environ) - known):
+        if name.startswith(PREFIX):
+            log.warning("%s is no setting; see demix serve --help", name)
+    if settings.host not in LOOPBACK and not settings.api_keys:
+        log.warning("open to all who reach %s: no DEMIX_API_KEYS, see demix api-key", settings.host)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,7 +16,9 @@ MEGABYTE = 1_000_000
 class Settings(BaseSettings):
     """All settings; each is read from `DEMIX_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
@@ -32,26 +34,36 @@ class Settings(BaseSettings):
     upload_megabytes: int = Field(200, ge=1, description="largest upload")
     song_minutes: float = Field(20.0, gt=0, le=720, description="longest song")
     queue_limit: int = Field(100, ge=1, description="songs that may wait; more are sent away with 429")
-    keep_hours: float = Field(24.0, gt=0, description="how long results are kept")
+    keep_hours: float = Field(24.0, gt=0, le=876_000, description="how long results are kept")
     rate_limit: str = Field("60/minute", description="new separations of one client; off for no limit")
     request_limit: str = Field("3000/minute", description="requests of one client; off for no limit")
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="SHA-256 of the API keys, by commas; none: open to all. `demix api-key` makes one"
+        (),
+        description="SHA-256 of the API keys, by commas; none: open to all. `demix api-key` makes one. "
+        "Health, metrics and reports stay open",
     )
-    job_minutes: float = Field(60.0, gt=0, description="a song that takes longer is given up")
+    job_minutes: float = Field(60.0, gt=0, le=100_000, description="a song that takes longer is given up")
     job_megabytes: int = Field(
         6000, ge=500, description="address space of the process that holds a song, unless it uses a GPU"
     )
     probe_seconds: float = Field(20.0, gt=0, description="time to find out what an upload is")
     upload_idle_seconds: float = Field(30.0, gt=0, description="an upload that pauses longer is given up")
-    stale_seconds: float = Field(30.0, gt=0, description="a song that was silent for so long is given to another")
+    stale_seconds: float = Field(30.0, ge=1, description="a song that was silent for so long is given to another")
     attempts: int = Field(3, ge=1, description="a song whose workers stopped so often has failed")
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="names that the server answers to, by commas; localhost if only this machine reaches it, or all"
+    )
     proxies: str = Field("127.0.0.1", description="proxies whose X-Forwarded-For is believed, by commas")
 
-    @field_validator("api_keys", "models", mode="before")
+    @field_validator("api_keys", "hosts", "models", mode="before")
     @classmethod
     def _by_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not parts:
+            raise ValueError("expected something between the commas, received nothing; leave it out")
+        return parts
 
     @field_validator("api_keys")
     @classmethod
@@ -71,9 +83,11 @@ class Settings(BaseSettings):
             return ""
         if value:
             try:
-                parse(value)
+                amount = parse(value).amount
             except ValueError as error:
-                raise ValueError("expected a rate as 60/minute") from error
+                raise ValueError("expected a rate as 60/minute, or off") from error
+            if amount < 1:
+                raise ValueError("expected a rate of at least 1, or off")
         return value
 
     @property

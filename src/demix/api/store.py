@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import secrets
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -27,7 +28,7 @@ class Store:
     def __init__(self, url: str) -> None:
         try:
             self._files, root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, OSError) as error:
             raise DemixError(
                 f"DEMIX_STORAGE_URL: cannot be used ({error}); name a folder or s3://bucket/prefix"
             ) from error
@@ -128,7 +129,7 @@ class Store:
         Raises:
             OSError: when that fails.
         """
-        place = f"{self._root}/.ready"
+        place = f"{self._root}/.ready-{secrets.token_hex(8)}"
         self._files.pipe_file(place, b"")
         self._files.rm_file(place)
 

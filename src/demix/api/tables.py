@@ -66,7 +66,7 @@ def prepare(url: str) -> sql.Engine:
         is_sqlite = sql.make_url(url).get_backend_name() == "sqlite"
         arguments: dict[str, Any] = {"timeout": SQLITE_PATIENCE_SECONDS} if is_sqlite else {"connect_timeout": 5}
         engine = sql.create_engine(url, pool_pre_ping=not is_sqlite, connect_args=arguments)
-    except (sql.exc.ArgumentError, ImportError) as error:
+    except (sql.exc.ArgumentError, ImportError, ValueError) as error:
         raise unreachable(error) from error
     if is_sqlite:
         sql.event.listen(engine, "connect", _set_up_sqlite)

@@ -100,14 +100,14 @@ def make(path: Path, folder: Path, task: Task, send: Send) -> Made:
     if task.example is not None:
         path, systems[TRUTH] = _write_truth(task.example, folder)
     names = list(task.nets)
-    told = 0.0
+    told, longest = 0.0, 0.0
 
     def listen(event: Progress | Outcome) -> None:
         nonlocal told
         if isinstance(event, Outcome):
             return
-        if event.done_seconds > task.song_minutes * 60:
-            raise _too_long(task.title, task.song_minutes)
+        if event.done_seconds > longest:  # its header lied, or did not say
+            raise _too_long(task.title, longest / 60)
         now = time.monotonic()
         if now - told >= TELL_SECONDS:
             told = now
@@ -116,7 +116,7 @@ def make(path: Path, folder: Path, task: Task, send: Send) -> Made:
 
     try:
         with AudioSource(path) as source:
-            _check(Found(source.seconds, source.sample_rate, source.channels), task.song_minutes, task.title)
+            longest = _check(Found(source.seconds, source.sample_rate, source.channels), task.song_minutes, task.title)
         output = Output(folder=folder, filename="{stem}.{ext}", kind="flac", two_stems=task.two_stems, force=True)
         outcomes = separate(path, models=list(task.nets.values()), output=output, device=task.device, on_event=listen)
     except DemixError as error:
@@ -140,8 +140,8 @@ def make(path: Path, folder: Path, task: Task, send: Send) -> Made:
     return Made(whole.seconds, whole.sample_rate, whole.channels, notes, scores)
 
 
-def _check(found: Found, song_minutes: float, title: str) -> None:
-    """Raise for a song that is more than this server takes."""
+def _check(found: Found, song_minutes: float, title: str) -> float:
+    """Raise for a song that is more than this server takes; return the seconds that it takes of this kind."""
     if found.channels > GREATEST_CHANNELS:
         raise DemixError(
             f"{title}: expected at most {GREATEST_CHANNELS} channels, received {found.channels}; mix it down"
@@ -151,6 +151,7 @@ def _check(found: Found, song_minutes: float, title: str) -> None:
     longest = song_minutes * 60 * min(1.0, SAMPLES_PER_SECOND / (found.sample_rate * found.channels))
     if found.seconds is not None and found.seconds > longest:
         raise _too_long(title, longest / 60, found.seconds)
+    return longest
 
 
 def _too_long(title: str, minutes: float, seconds: float | None = None) -> DemixError:

@@ -26,6 +26,7 @@ from demix.onnx_model import pick_device
 TICK_SECONDS = 0.25  # how soon a song ends after that
 CANCEL_SECONDS = 1.0  # how soon a heart notices that its job was cancelled
 IDLE_SECONDS = 0.5  # how long a job may wait for a free worker to look, with a queue that must be asked
+SHOWN_LETTERS = 6  # of an id in the log: whoever knows all of it may see the job
 SPOKEN_SHARE = 0.02  # before it, the time left is a guess
 
 _log = logging.getLogger("demix.api")
@@ -45,7 +46,7 @@ def work_next(services: Services) -> bool:
     except DemixError as error:
         _finish(services, job, FAILED, error=str(error))
     except Exception:  # files or table that are away, perhaps for a moment: the job is silent now, and handed on
-        _log.exception("job %s", job.id)
+        _log.exception("job %s...", job.id[:SHOWN_LETTERS])
     finally:
         heart.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -101,7 +102,7 @@ class _Heart(threading.Thread):
                     self.lost.set()
                     return
             except Exception:  # a database that is away for a moment: the next beat may reach it
-                _log.exception("heart of job %s", self._job.id)
+                _log.exception("heart of job %s...", self._job.id[:SHOWN_LETTERS])
 
     def stop(self) -> None:
         self._end.set()
@@ -118,9 +119,14 @@ def _do(services: Services, job: Job, heart: _Heart, folder: Path) -> None:
     if job.example is None:
         services.store.fetch(job.id, INPUT, song)
     settings = services.settings
+    offered = offered_nets(settings.models)
+    nets = {name: source for name, source in offered.items() if name in job.models}
+    missing = sorted(set(job.models) - set(nets))
+    if missing:
+        raise DemixError(f"models: this server no longer has {', '.join(missing)}; choose of {', '.join(offered)}")
     task = work.Task(
         title=job.title,
-        nets={name: source for name, source in offered_nets(settings.models).items() if name in job.models},
+        nets=nets,
         stems=tuple(job.stems),
         two_stems=job.two_stems,
         example=job.example,
@@ -176,7 +182,7 @@ def _finish(services: Services, job: Job, status: str, **facts: object) -> None:
     if not services.jobs.finish(job, status, keep_seconds=services.keep_seconds, **facts):
         _clean_up(services, job)
         return
-    _log.info("job %s: %s%s", job.id, status, f" ({facts['error']})" if "error" in facts else "")
+    _log.info("job %s...: %s%s", job.id[:SHOWN_LETTERS], status, f" ({facts['error']})" if "error" in facts else "")
     services.store.remove_file(job.id, INPUT)
     if status == FAILED:
         services.store.remove(job.id)
