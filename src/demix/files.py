@@ -39,11 +39,16 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
+def is_full(error: BaseException) -> bool:
+    """Say whether the system has no room, or grants none."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn what the system says against writing `path`, a file or folder, into a `DemixError` with the remedy."""
     try:
         yield
     except OSError as error:
-        remedy = "free some room or choose another folder" if error.errno in _NO_ROOM else "choose another folder"
+        remedy = "free some room or choose another folder" if is_full(error) else "choose another folder"
         raise DemixError(f"{path}: cannot be written ({error.strerror or error}); {remedy}") from error

@@ -1,6 +1,5 @@
 """What went wrong, as a sentence in JSON, whatever it was."""
 
-import errno
 import logging
 from typing import cast
 
@@ -10,6 +9,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from demix.files import is_full
 
 _SEE = "see /api/v1/openapi.json"
 _SENTENCES = {404: f"nothing is here; {_SEE}", 405: f"expected another method; {_SEE}"}
@@ -25,11 +26,6 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(OSError, _tell_disk)
     app.add_exception_handler(OperationalError, _tell_database)
-
-
-def is_full(error: BaseException) -> bool:
-    """Say whether the system has no room, or grants none."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 async def _tell(_request: Request, problem: Exception) -> JSONResponse:

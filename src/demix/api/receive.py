@@ -14,7 +14,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from demix.api.problems import FULL, is_full
+from demix.api.problems import FULL
+from demix.files import is_full
 
 MULTIPART, URL_ENCODED = b"multipart/form-data", b"application/x-www-form-urlencoded"
 SONG_AS_FORM = (

@@ -92,6 +92,7 @@ def _analyse(path: Path) -> tuple[dict[str, Any], list[Floats]]:
             per_peak *= 2
         window = _window_samples(rate)
         to_rows = _row_matrix(rate)
+        to_mono = np.full(file.channels, 1 / file.channels, np.float32)
         taper = STFT(window, window // 4).window()
         extremes: list[npt.NDArray[np.float32]] = []
         tiles = []
@@ -110,7 +111,7 @@ def _analyse(path: Path) -> tuple[dict[str, Any], list[Floats]]:
             held = np.concatenate([held, block, np.zeros((ahead - len(block), file.channels), np.float32)])
             columns = min(TILE_WIDTH, max(1, math.ceil(TILE_WIDTH * (end - start) / rate / TILE_SECONDS)))
             places = np.round((np.arange(columns) + 0.5) * (TILE_SECONDS / TILE_WIDTH * rate)).astype(int)
-            mono = held.mean(axis=1)
+            mono = held @ to_mono  # a mean takes five times as long
             mono = np.pad(mono, (0, max(0, places[-1] + window - len(mono))))
             pieces = np.lib.stride_tricks.sliding_window_view(mono, window)[places]
             tiles.append(np.asarray(to_rows @ np.abs(scipy.fft.rfft(pieces * taper, axis=-1)).T, np.float32))
@@ -161,4 +162,4 @@ def _write_grey(path: Path, values: Floats) -> None:
     """Write `(height, width)`, 0 to 1, lowest row first, as an image whose top row is the highest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grey = np.clip(np.round(values[::-1] * 255), 0, 255).astype(np.uint8)
-    Image.fromarray(grey).save(path, optimize=False, compress_level=6)
+    Image.fromarray(grey).save(path, compress_level=1)  # masks hardly compress: 6 takes twice as long for 8 %

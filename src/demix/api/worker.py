@@ -21,6 +21,7 @@ from demix.api.nets import offered_nets
 from demix.api.services import Services
 from demix.api.store import INPUT
 from demix.errors import DemixError
+from demix.files import is_full
 from demix.onnx_model import pick_device
 
 TICK_SECONDS = 0.25  # how soon a song ends after that
@@ -162,7 +163,12 @@ def _do(services: Services, job: Job, heart: _Heart, folder: Path) -> None:
         steps.close()
     if made is None:  # `stream_limited` ends with a result, or raises
         raise RuntimeError("no result")
-    services.store.put_folder(job.id, out)
+    try:
+        services.store.put_folder(job.id, out)
+    except OSError as error:
+        if is_full(error):
+            raise DemixError("the server's disk is full; try again later") from error
+        raise
     _finish(
         services,
         job,
