@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demix.audio_ends import ID3_HEAD_BYTES, mp3_start
+from demix.config import SAMPLE_RATE
 from demix.errors import DemixError
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ ENCODINGS = {
     ("flac", "int24"): Encoding("flac", "s32", 24, 3),
     ("mp3", "int16"): Encoding("libmp3lame", "fltp", 0, 1),
 }
+
+
+def writable_rate(kind: str, sample_rate: int) -> int:
+    """Return the rate of a file for audio of some sample rate: the same, but 44.1 kHz where mp3 does not know it."""
+    return sample_rate if kind != "mp3" or sample_rate in MP3_RATES else SAMPLE_RATE
 
 
 def greatest_mp3_bit_rate(sample_rate: int) -> int:

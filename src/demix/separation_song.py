@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demix.audio_read import AudioSource, layout_for
-from demix.audio_write import ENCODINGS, GREATEST_CHANNELS, MP3_RATES, greatest_mp3_bit_rate, lost_tags
+from demix.audio_write import ENCODINGS, GREATEST_CHANNELS, greatest_mp3_bit_rate, lost_tags, writable_rate
 from demix.channels import separate_blocks
-from demix.config import SAMPLE_RATE
 from demix.data.room import require_room
 from demix.errors import DemixError
 from demix.output import Output, staged
@@ -77,8 +76,8 @@ class Job:
         if not self.output.force and self._is_done():
             return Outcome(self.song.label, self.model, "skipped", names)
         with AudioSource(self.song.path) as source:
-            keep_rate = self.output.kind != "mp3" or source.sample_rate in MP3_RATES
-            rate = source.sample_rate if keep_rate else SAMPLE_RATE
+            rate = writable_rate(self.output.kind, source.sample_rate)
+            keep_rate = rate == source.sample_rate
             self._check(source, rate)
             notes: list[str] = []
             if not keep_rate:

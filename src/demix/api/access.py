@@ -1,6 +1,5 @@
 """Who may do what: API keys, and how much one client may ask for."""
 
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,12 +9,11 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from demix.api.jobs import UPLOADING, Job
+from demix.api.jobs import ID, UPLOADING, Job
 from demix.api.keys import hash_key, is_known
 from demix.api.services import REDIS_PATIENCE_SECONDS, Services
 from demix.api.settings import Settings
 
-_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 NOT_FOUND = "expected the id of a separation, found none: it was deleted, it is over, or it never was"
 
 
@@ -49,7 +47,7 @@ Owner = Annotated[str, Depends(authorised)]
 
 def find_job(separation_id: str, services: Shared, owner: Owner) -> Job:
     """Return a separation of the caller; 404 for another's, and for none."""
-    job = services.jobs.get(separation_id) if _ID.fullmatch(separation_id) else None
+    job = services.jobs.get(separation_id) if ID.fullmatch(separation_id) else None
     if job is None or job.owner != owner or job.status == UPLOADING:
         raise HTTPException(404, NOT_FOUND)
     return job

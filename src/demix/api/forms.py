@@ -10,9 +10,8 @@ from weakref import WeakValueDictionary
 from demix.api.jobs import Job
 from demix.api.services import Services
 from demix.audio_read import AudioSource, layout_for
-from demix.audio_write import GREATEST_CHANNELS, MP3_RATES, AudioSink
+from demix.audio_write import GREATEST_CHANNELS, AudioSink, writable_rate
 from demix.channels import resample_blocks
-from demix.config import SAMPLE_RATE
 from demix.errors import DemixError
 from demix.provenance import usable_cores
 
@@ -89,8 +88,7 @@ def _lock_of(job_id: str, name: str) -> threading.Lock:
 def convert(path: Path, target: Path, kind: str) -> None:
     """Write a stem in another format, with its tags; for mp3 at a rate that it knows."""
     with AudioSource(path) as source:
-        keep_rate = kind != "mp3" or source.sample_rate in MP3_RATES
-        rate = source.sample_rate if keep_rate else SAMPLE_RATE
+        rate = writable_rate(kind, source.sample_rate)
         sink = AudioSink(
             target,
             kind=kind,
@@ -101,7 +99,8 @@ def convert(path: Path, target: Path, kind: str) -> None:
             bit_rate=320,
         )
         try:
-            for block in source.blocks() if keep_rate else resample_blocks(source.blocks(), source.sample_rate, rate):
+            blocks = source.blocks()
+            for block in blocks if rate == source.sample_rate else resample_blocks(blocks, source.sample_rate, rate):
                 sink.write(block)
         except BaseException:
             sink.close(complete=False)

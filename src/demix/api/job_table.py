@@ -51,20 +51,8 @@ class JobTable:
             The job, or None when the queue is full.
         """
         now = time.time()
-        row = {
-            "id": secrets.token_urlsafe(ID_BYTES),
-            "owner": order.owner,
-            "status": UPLOADING,
-            "title": order.title,
-            "example": order.example,
-            "models": list(order.models),
-            "systems": [*order.models, *(["truth"] if order.example else [])],
-            "stems": list(order.stems),
-            "two_stems": order.two_stems,
-            "kind": order.kind,
-            "created": now,
-            "beat": now,
-        }
+        job_id = secrets.token_urlsafe(ID_BYTES)
+        row = order.to_columns() | {"id": job_id, "status": UPLOADING, "created": now, "beat": now}
         with self._write() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_ADMISSION_LOCK)))
@@ -72,7 +60,7 @@ class JobTable:
             if connection.execute(waiting).scalar_one() >= limit:
                 return None
             connection.execute(sql.insert(JOBS).values(**row))
-        return self.get(str(row["id"]))
+        return self.get(job_id)
 
     def get(self, job_id: str) -> Job | None:
         """Return a job, or None."""
@@ -105,7 +93,7 @@ class JobTable:
         return self._change(job_id, (UPLOADING,), {"beat": time.time()})
 
     def enqueue(self, job_id: str, **facts: Any) -> bool:
-        """Let an uploaded job wait for a worker; False when it is no longer wanted."""
+        """Let an uploaded job wait for a worker, with what is known of it now; False when it is no longer wanted."""
         now = time.time()
         return self._change(job_id, (UPLOADING,), {"status": QUEUED, "queued": now, "beat": now} | facts)
 
@@ -124,9 +112,9 @@ class JobTable:
             tell(connection, job_id, "status")
         return self.get(job_id)
 
-    def beat(self, job: Job, **facts: Any) -> bool:
+    def beat(self, job: Job) -> bool:
         """Say that a running job is alive; False when it is no longer this worker's."""
-        return self._change(job.id, (RUNNING,), {"beat": time.time()} | facts, worker=job.worker, event=None)
+        return self._change(job.id, (RUNNING,), {"beat": time.time()}, worker=job.worker, event=None)
 
     def progress(self, job: Job, *, share: float, remaining: float | None, **more: Any) -> bool:
         """Note how far a running job is; False when it is no longer this worker's."""

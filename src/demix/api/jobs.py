@@ -1,11 +1,14 @@
 """What a job is: an order, its states, and what happens to it."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 UPLOADING, QUEUED, RUNNING = "uploading", "queued", "running"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
+TRUTH = "truth"  # the system whose stems are an example's own
+ID = re.compile(r"[A-Za-z0-9_-]{8,64}")  # of a job; also a name of folders
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class Order:
     two_stems: str | None = None
     example: str | None = None
     owner: str = ""
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the order as columns of the table; `systems` are the models, and the truth of an example."""
+        columns = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        return columns | {"systems": [*self.models, *([TRUTH] if self.example else [])]}
 
 
 @dataclass(frozen=True)

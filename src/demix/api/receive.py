@@ -12,7 +12,6 @@ from anyio import to_thread
 from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect
 
 from demix.api.problems import FULL
 from demix.files import is_full
@@ -49,7 +48,6 @@ async def receive(request: Request, folder: Path, *, limit: int, idle_seconds: f
         HTTPException: 400 for a broken form, 408 for a pause or a trickle, 413 for too many bytes, 507 for a full disk.
         ClientDisconnect: when the client went away.
     """
-    check_length(request, limit)
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     received = Received()
     sink: _Multipart | _UrlEncoded | _Body
@@ -236,6 +234,3 @@ class _Multipart:
 
     def _end(self) -> None:
         self._ended = True
-
-
-__all__ = ["ClientDisconnect", "Received", "check_length", "receive", "too_large"]

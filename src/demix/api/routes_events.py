@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, HTTPException, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from demix.api.access import Shared, find_job, limit_requests
+from demix.api.access import Shared, client_of, find_job, limit_requests
 from demix.api.jobs import ENDED, Job
 from demix.api.routes_separations import BY_ID, RETRY_SECONDS, shown
 from demix.api.services import Services
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/separations", tags=["separations"], dependencies=[De
 async def limit_streams(request: Request) -> AsyncIterator[None]:
     """Count a stream as long as it lasts; 429 for one too many: each asks the table again and again."""
     streams: Counter[str] = request.app.state.streams
-    client = request.client.host if request.client else ""
+    client = client_of(request, "")
     if streams[client] >= STREAMS_OF_A_CLIENT or streams.total() >= STREAMS:
         raise HTTPException(
             429,

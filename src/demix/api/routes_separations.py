@@ -6,14 +6,15 @@ from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from starlette.requests import ClientDisconnect
 
 from demix.api import work
-from demix.api.access import Found, Owner, Shared, authorised, limit_requests, limit_separations, services_of
+from demix.api.access import Found, Owner, Shared, limit_requests, limit_separations
 from demix.api.examples import EXAMPLES
 from demix.api.jobs import Job, Order
 from demix.api.limited import run_limited
 from demix.api.orders import ORDER_BODY, ORDER_PARAMETERS, read_order
-from demix.api.receive import ClientDisconnect, Received, check_length, receive
+from demix.api.receive import Received, check_length, receive
 from demix.api.schemas import Problem, Separation, Separations, show
 from demix.api.services import Services
 from demix.api.store import INPUT
@@ -41,16 +42,14 @@ def shown(services: Services, job: Job) -> Separation:
     responses={code: {"model": Problem} for code in (400, 408, 413, 422, 429, 507)},
     openapi_extra={"requestBody": ORDER_BODY, "parameters": ORDER_PARAMETERS},
 )
-async def create(request: Request, response: Response) -> Separation:
+async def create(request: Request, response: Response, services: Shared, owner: Owner) -> Separation:
     """Upload a song, or name an example, to be separated.
 
     The song comes as the field `file` of a form, with the options as other fields; or as the whole body, with the
     options as query parameters. What it is decides its content, not its name. The answer comes once it is stored.
     """
-    services: Services = services_of(request)
     settings = services.settings
-    check_length(request, settings.upload_bytes)
-    owner = authorised(request, services)
+    check_length(request, settings.upload_bytes)  # before it takes a place in the queue
     given = {name: request.query_params.getlist(name) for name in request.query_params}
     order = read_order(given, filename="", owner=owner, settings=settings)
     job = await to_thread.run_sync(lambda: services.jobs.admit(order, limit=settings.queue_limit))
@@ -169,17 +168,7 @@ def _accept(services: Services, job: Job, order: Order, received: Received, fact
             services.store.put(job.id, INPUT, received.path)
         except FileNotFoundError:
             return False
-    return services.jobs.enqueue(
-        job.id,
-        title=order.title,
-        models=list(order.models),
-        systems=[*order.models, *([work.TRUTH] if order.example else [])],
-        stems=list(order.stems),
-        two_stems=order.two_stems,
-        kind=order.kind,
-        example=order.example,
-        **facts,
-    )
+    return services.jobs.enqueue(job.id, **order.to_columns(), **facts)
 
 
 def _forget(services: Services, job: Job) -> None:

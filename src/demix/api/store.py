@@ -1,18 +1,17 @@
 """Where files of jobs lie: a folder, or anything that fsspec knows by URL. One prefix for each job, gone with it."""
 
 import contextlib
-import re
 import secrets
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import fsspec
 
+from demix.api.jobs import ID
 from demix.errors import DemixError
 
 INPUT = "input"
 READ_BYTES = 1 << 20  # read ahead of what is asked for, where files are far away
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 class Store:
@@ -49,8 +48,9 @@ class Store:
             try:
                 path.replace(target)
             except OSError:  # another disk
-                self._copy(path, target)
-            return
+                pass
+            else:
+                return
         self._copy(path, target)
 
     def put_folder(self, job_id: str, folder: Path) -> None:
@@ -119,9 +119,7 @@ class Store:
             found = self._files.ls(self._root, detail=False)
         except FileNotFoundError:
             return set()
-        return {
-            name for name in (str(each).rstrip("/").rsplit("/", 1)[-1] for each in found) if _JOB_ID.fullmatch(name)
-        }
+        return {name for name in (str(each).rstrip("/").rsplit("/", 1)[-1] for each in found) if ID.fullmatch(name)}
 
     def ping(self) -> None:
         """Write and remove a file.
@@ -143,7 +141,7 @@ class Store:
             raise
 
     def _place(self, job_id: str, name: str) -> str:
-        if not _JOB_ID.fullmatch(job_id) or ".." in name.split("/") or name.startswith("/"):
+        if not ID.fullmatch(job_id) or ".." in name.split("/") or name.startswith("/"):
             raise FileNotFoundError(f"{job_id}/{name}")
         return f"{self._root}/{job_id}/{name}".rstrip("/")
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from demix import audio
 from demix.api.examples import example_folder
+from demix.api.jobs import TRUTH
 from demix.api.limited import Send
 from demix.api.views import write_views
 from demix.audio_read import AudioSource
+from demix.audio_write import GREATEST_CHANNELS
 from demix.config import STEMS
 from demix.errors import DemixError
 from demix.metrics import sdr
@@ -19,11 +21,10 @@ from demix.separation import separate
 from demix.separation_events import Outcome, Progress
 from demix.training.allocator import keep_freed_memory
 
-GREATEST_CHANNELS = 8  # of flac, in which stems are kept
+MOST_CHANNELS = GREATEST_CHANNELS["flac"]  # in which stems are kept
 GREATEST_RATE = 192_000  # Hz
 SAMPLES_PER_SECOND = 2 * 96_000  # more channels and higher rates shorten the longest song
 TELL_SECONDS = 0.5
-TRUTH = "truth"
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,8 @@ def make(path: Path, folder: Path, task: Task, send: Send) -> Made:
 
 def _check(found: Found, song_minutes: float, title: str) -> float:
     """Raise for a song that is more than this server takes; return the seconds that it takes of this kind."""
-    if found.channels > GREATEST_CHANNELS:
-        raise DemixError(
-            f"{title}: expected at most {GREATEST_CHANNELS} channels, received {found.channels}; mix it down"
-        )
+    if found.channels > MOST_CHANNELS:
+        raise DemixError(f"{title}: expected at most {MOST_CHANNELS} channels, received {found.channels}; mix it down")
     if found.sample_rate > GREATEST_RATE:
         raise DemixError(f"{title}: expected at most {GREATEST_RATE} Hz, received {found.sample_rate}; resample it")
     longest = song_minutes * 60 * min(1.0, SAMPLES_PER_SECOND / (found.sample_rate * found.channels))

@@ -24,8 +24,8 @@ from demix.errors import DemixError
 from demix.files import is_full
 from demix.onnx_model import pick_device
 
-TICK_SECONDS = 0.25  # how soon a song ends after that
 CANCEL_SECONDS = 1.0  # how soon a heart notices that its job was cancelled
+TICK_SECONDS = 0.25  # how soon a song ends after that
 IDLE_SECONDS = 0.5  # how long a job may wait for a free worker to look, with a queue that must be asked
 SHOWN_LETTERS = 6  # of an id in the log: whoever knows all of it may see the job
 SPOKEN_SHARE = 0.02  # before it, the time left is a guess
@@ -33,12 +33,12 @@ SPOKEN_SHARE = 0.02  # before it, the time left is a guess
 _log = logging.getLogger("demix.api")
 
 
-def work_next(services: Services) -> bool:
-    """Do the next job; return False when none waits."""
+def work_next(services: Services) -> None:
+    """Do the next job, if one waits."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
     job = None if services.stopping.is_set() else services.jobs.claim(name[-64:])
     if job is None:
-        return False
+        return
     folder = services.temp / f"{job.id}.{secrets.token_hex(4)}"
     heart = _Heart(services, job)
     heart.start()
@@ -51,7 +51,6 @@ def work_next(services: Services) -> bool:
     finally:
         heart.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    return True
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def working(services: Services, *, songs: int) -> Iterator[None]:
 
     At its end the songs at work go back to the queue.
     """
-    services.work = lambda: _drain(services)
+    services.work = lambda: work_next(services)
     janitor = Janitor(services)
     consumer = _Consumer(
         services.queue, workers=songs, periodic=False, initial_delay=0.05, max_delay=IDLE_SECONDS, worker_type="thread"
@@ -107,11 +106,6 @@ class _Heart(threading.Thread):
 
     def stop(self) -> None:
         self._end.set()
-
-
-def _drain(services: Services) -> None:
-    """Do one job for one wake-up call."""
-    work_next(services)
 
 
 def _do(services: Services, job: Job, heart: _Heart, folder: Path) -> None:
