@@ -19,7 +19,6 @@ from torch import nn
 from demix.config import SAMPLE_RATE, STEMS, load_config
 from demix.data import open_dataset
 from demix.data.library import open_prepared
-from demix.data.segments import open_pool, segment_samples
 from demix.data.track import Audio
 from demix.evaluation.baselines import share_equally
 from demix.metrics import mean_of_defined, sdr
@@ -27,7 +26,9 @@ from demix.models import build_net, count_parameters
 from demix.models.unet import UNet, Up
 from demix.pretrained import make_separator
 from demix.training.allocator import keep_freed_memory
-from demix.training.loop import average_decay, train_step, update_average
+from demix.training.engine import average_decay, update_average
+from demix.training.feed import batches
+from demix.training.plain import plain_step
 
 Songs = dict[str, tuple[Audio, Audio]]  # stems and mixture by name
 EXCERPT_SECONDS = 20
@@ -109,10 +110,9 @@ def train(settings: list[str], change: Callable[[nn.Module], None] | None) -> tu
         change(net)
     average = copy.deepcopy(net)
     tracks = [track for track in open_prepared("free") if track.split == "train"]
-    pool = open_pool(tracks, segment_samples=segment_samples(config.data))
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=options.weight_decay)
-    for step in range(options.steps):
-        train_step(net, optimiser, pool=pool, settings=config, step=step, device=torch.device("cpu"))
+    for step, stems in enumerate(batches(tracks, config, device=torch.device("cpu"), start=0)):
+        plain_step(net, optimiser, stems, settings=config, step=step)
         update_average(average, net, decay=average_decay(options, step))
     return average.eval(), count_parameters(net)
 

@@ -1,19 +1,27 @@
 """Batches: the same for the same seed and step, remixed, augmented, and made of the songs."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from demix.config import STEMS, Augment, Data, load_config
-from demix.data.augment import augment
-from demix.data.segments import LEVEL_DB, Pool, draw_batch, open_pool, segment_samples
+from demix.config import STEMS, Augment, Config, Data, Speed, Training, load_config
+from demix.data import open_dataset
+from demix.data.segments import LEVEL_DB, Pool, draw_batch, open_pool, segment_samples, take
 from demix.data.store import open_store, prepare
 from demix.data.stored import StoredTrack
 from demix.data.track import Track
 from demix.errors import DemixError
+from demix.training.distributed import Ranks
+from demix.training.engine import Engine
+from demix.training.feed import Reader, batches
+from demix.training.loop import train
+from demix.training.render import look_up, render, split
 
 RATE = 44_100
 DATA = Data(segment_seconds=0.5, batch_size=16)
@@ -41,11 +49,19 @@ def pool(stored: list[StoredTrack]) -> Pool:
     return open_pool(stored, segment_samples=segment_samples(DATA))
 
 
+def make_batch(pool: Pool, **named: Any) -> np.ndarray:
+    """Draw a batch and make its stems."""
+    draws = draw_batch(pool, **named)
+    taken = torch.from_numpy(take(pool, draws))
+    cpu = torch.device("cpu")
+    return render(split(taken, draws), draws, samples=segment_samples(named["data"]), device=cpu).numpy()
+
+
 def test_same_seed_and_step_same_batch_whatever_was_drawn_before(pool: Pool) -> None:
-    first = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
+    first = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
     for step in range(3):
-        draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=step)
-    again = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
+        make_batch(pool, data=DATA, settings=Augment(), seed=1, step=step)
+    again = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
     assert first.shape == (16, len(STEMS), 2, RATE // 2)
     assert first.dtype == np.float32
     np.testing.assert_array_equal(first, again)
@@ -53,20 +69,20 @@ def test_same_seed_and_step_same_batch_whatever_was_drawn_before(pool: Pool) -> 
 
 @pytest.mark.parametrize("other", [{"seed": 2, "step": 7}, {"seed": 1, "step": 8}])
 def test_another_seed_or_step_another_batch(pool: Pool, other: dict[str, int]) -> None:
-    first = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
-    second = draw_batch(pool, data=DATA, settings=Augment(), **other)
+    first = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=7)
+    second = make_batch(pool, data=DATA, settings=Augment(), **other)
     assert all((a != b).any() for a, b in zip(first, second, strict=True))
 
 
 def test_items_of_a_batch_differ_and_do_not_depend_on_its_size(pool: Pool) -> None:
-    large = draw_batch(pool, data=DATA, settings=Augment(), seed=1, step=0)
-    small = draw_batch(pool, data=Data(segment_seconds=0.5, batch_size=4), settings=Augment(), seed=1, step=0)
+    large = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=0)
+    small = make_batch(pool, data=Data(segment_seconds=0.5, batch_size=4), settings=Augment(), seed=1, step=0)
     np.testing.assert_array_equal(large[:4], small)
     assert (large[0] != large[1]).any()
 
 
 def test_without_augmentation_a_segment_is_a_piece_of_one_song(pool: Pool, stored: list[StoredTrack]) -> None:
-    batch = draw_batch(pool, data=DATA, settings=PLAIN, seed=0, step=0)
+    batch = make_batch(pool, data=DATA, settings=PLAIN, seed=0, step=0)
     songs = [track.audio()[:4] * np.float32(track.scale) for track in stored]
     for item in batch:
         places = [
@@ -80,7 +96,7 @@ def test_without_augmentation_a_segment_is_a_piece_of_one_song(pool: Pool, store
 
 def test_remixing_mixes_songs_and_draws_a_stem_only_where_it_sounds(pool: Pool) -> None:
     settings = replace(PLAIN, remix=1)
-    batch = np.concatenate([draw_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(4)])
+    batch = np.concatenate([make_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(4)])
     peaks = np.abs(batch).max(axis=(2, 3))
     reference = [np.abs(song.astype(np.float64)).max(axis=(1, 2)) for song in pool.audio]
     assert (peaks[:, 2] <= reference[0][2] * pool.scale[0] * 1.001).all()  # bass: the first song alone has it
@@ -94,7 +110,7 @@ def test_stems_of_remixed_segments_rest_in_the_share_asked_for(pool: Pool) -> No
     shares = {}
     for remix, rest in ((1, 0.5), (1, 0), (0, 1)):
         settings = replace(PLAIN, remix=remix, rest=rest)
-        batch = np.concatenate([draw_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(8)])
+        batch = np.concatenate([make_batch(pool, data=DATA, settings=settings, seed=0, step=step) for step in range(8)])
         shares[remix, rest] = (np.abs(batch[:, 0]).max(axis=(1, 2)) == 0).mean()  # all three songs have vocals
     assert 0.4 < shares[1, 0.5] < 0.6
     assert shares[1, 0] == shares[0, 1] == 0
@@ -108,7 +124,7 @@ def test_transposition_moves_every_frequency_and_keeps_the_level(tmp_path: Path,
     prepare([Track(name="tone", split="train", read=lambda: (stems, None), paths=())], tmp_path)
     tones = open_pool(open_store(tmp_path), segment_samples=segment_samples(DATA))
     settings = replace(PLAIN, remix=1, transpose={"bass": [semitones, semitones]})
-    batch = draw_batch(tones, data=DATA, settings=settings, seed=0, step=0)
+    batch = make_batch(tones, data=DATA, settings=settings, seed=0, step=0)
     for segment in batch[:4, 2, 0]:
         spectrum = np.abs(np.fft.rfft(segment * np.hanning(len(segment))))
         assert spectrum.argmax() * RATE / len(segment) == pytest.approx(440 * 2 ** (semitones / 12), abs=2.5)
@@ -119,7 +135,7 @@ def test_transposition_moves_every_frequency_and_keeps_the_level(tmp_path: Path,
 def test_a_song_too_short_to_be_played_that_fast_is_played_as_fast_as_it_lasts(pool: Pool) -> None:
     settings = replace(PLAIN, remix=1, transpose={stem: [36, 36] for stem in STEMS})
     data = Data(segment_seconds=5, batch_size=2)  # the songs last 6 s
-    batch = draw_batch(pool, data=data, settings=settings, seed=0, step=0)
+    batch = make_batch(pool, data=data, settings=settings, seed=0, step=0)
     assert batch.shape[-1] == 5 * RATE
     assert np.isfinite(batch).all()
 
@@ -135,18 +151,51 @@ def test_level_brings_songs_to_one_level_before_remixing(pool: Pool, stored: lis
             assert sounding_db == pytest.approx(LEVEL_DB, abs=0.01)
 
 
-def test_augmentation_changes_sign_channel_and_level_as_said_and_not_its_input(song_excerpt: np.ndarray) -> None:
-    stems = song_excerpt[..., 100_000:101_000] + np.float32(1e-4)
-    before = stems.copy()
-    settings = Augment(gain_db=6, swap=1, polarity=1)
-    changed = augment(stems, settings, rng=np.random.default_rng(0))
-    np.testing.assert_array_equal(stems, before)
-    ratio = np.sqrt((changed**2).sum(axis=(1, 2)) / (stems**2).sum(axis=(1, 2)))
+def test_augmentation_changes_sign_channel_and_level_as_said(pool: Pool) -> None:
+    plain = make_batch(pool, data=DATA, settings=PLAIN, seed=0, step=0)
+    changed = make_batch(pool, data=DATA, settings=replace(PLAIN, gain_db=6, swap=1, polarity=1), seed=0, step=0)
+    sounding = np.abs(plain).max(axis=(2, 3)) > 0
+    ratio = np.sqrt((changed[sounding] ** 2).sum(axis=(1, 2)) / (plain[sounding] ** 2).sum(axis=(1, 2)))
     assert (np.abs(20 * np.log10(ratio)) <= 6).all()
     assert np.ptp(ratio) > 0.01
-    np.testing.assert_allclose(changed, -stems[:, ::-1] * ratio[:, None, None], rtol=1e-4, atol=1e-7)
-    same = augment(stems, Augment(gain_db=0, swap=0, polarity=0), rng=np.random.default_rng(0))
-    np.testing.assert_array_equal(same, stems)
+    np.testing.assert_allclose(
+        changed[sounding], -plain[sounding][:, ::-1] * ratio[:, None, None], rtol=1e-4, atol=1e-7
+    )
+
+
+def test_songs_in_memory_and_songs_read_make_the_same_batch(pool: Pool) -> None:
+    draws = draw_batch(pool, data=DATA, settings=Augment(), seed=0, step=0)
+    songs = [torch.tensor(song) for song in pool.audio]
+    cpu, samples = torch.device("cpu"), segment_samples(DATA)
+    read = render(split(torch.from_numpy(take(pool, draws)), draws), draws, samples=samples, device=cpu)
+    assert torch.equal(render(look_up(songs, draws), draws, samples=samples, device=cpu), read)
+    assert (draws.length == 0).any()  # stems that rest are among them
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_shares_of_any_number_of_processes_are_the_batch_of_one(pool: Pool, size: int) -> None:
+    whole = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=3)
+    shared = np.zeros_like(whole)
+    for rank in range(size):
+        items = Ranks(rank, size).share(DATA.batch_size)
+        shared[list(items)] = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=3, items=items)
+    np.testing.assert_array_equal(shared, whole)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stream_goes_on_where_it_is_asked_to_and_reading_ahead_changes_nothing(
+    pool: Pool, stored: list[StoredTrack], workers: int
+) -> None:
+    settings = Config(data=DATA, training=Training(steps=5, seed=1), speed=Speed(workers=workers))
+    stream = list(batches(stored, settings, device=torch.device("cpu"), start=2))
+    assert len(stream) == 3
+    for step, stems in enumerate(stream, start=2):
+        expected = make_batch(pool, data=DATA, settings=Augment(), seed=1, step=step)
+        np.testing.assert_array_equal(stems.numpy(), expected)
+
+
+def test_what_travels_to_a_reading_process_is_not_the_songs(stored: list[StoredTrack]) -> None:
+    assert len(pickle.dumps(Reader(stored, Config(data=DATA), Ranks()))) < 10_000
 
 
 def test_songs_shorter_than_a_segment_are_refused_with_the_remedy(stored: list[StoredTrack]) -> None:
@@ -159,22 +208,19 @@ def test_songs_shorter_than_a_segment_are_refused_with_the_remedy(stored: list[S
 def test_both_nets_see_the_same_batches(
     songs_folder: Path, nano_settings: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Recorded in the training loop itself, not in the function that draws."""
-    from demix.data import open_dataset
-    from demix.training import loop
-
+    """Recorded where a step is taken, not in the function that draws."""
     prepare(open_dataset(songs_folder), tmp_path / "store")
     tracks = open_store(tmp_path / "store")
     seen: dict[str, list[np.ndarray]] = {}
-    real = loop.draw_batch
+    real = Engine.step
     for net in ("unet", "vit"):
-        batches = seen.setdefault(net, [])
+        stream = seen.setdefault(net, [])
 
-        def spy(*arguments: object, batches: list[np.ndarray] = batches, **named: object) -> np.ndarray:
-            batches.append(real(*arguments, **named))  # type: ignore[arg-type]
-            return batches[-1]
+        def spy(engine: Engine, stems: torch.Tensor, step: int, stream: list = stream) -> torch.Tensor:
+            stream.append(stems.numpy().copy())
+            return real(engine, stems, step)
 
-        monkeypatch.setattr(loop, "draw_batch", spy)
-        loop.train(load_config(None, nano_settings(net)), tmp_path / net, tracks=tracks)
+        monkeypatch.setattr(Engine, "step", spy)
+        train(load_config(None, nano_settings(net)), tmp_path / net, tracks=tracks)
     assert len(seen["unet"]) == 6
     np.testing.assert_array_equal(np.stack(seen["unet"]), np.stack(seen["vit"]))

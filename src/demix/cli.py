@@ -9,7 +9,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate, cli_serve
+from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate, cli_serve, cli_train
+from demix.cli_options import Checkpoints, Device, ResultsFolder, Settings, plain_name
 from demix.errors import DemixError, printable
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(short_help="Cut songs into vocals, drums, bass and other.")(cli_separate.separate)
+app.command(short_help="Train one net.")(cli_train.train)
 app.command()(cli_models.models)
 app.command(short_help="Write a trained net as an ONNX file, or for TensorFlow.")(cli_models.export)
 app.command(short_help="Show what is installed, and why a GPU is not used.")(cli_doctor.doctor)
@@ -31,14 +33,6 @@ app.add_typer(cli_data.app, name="data")
 INTERRUPTED = 130  # exit status after Ctrl-C
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # of click, of which typer may bring its own copy
 
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as training.steps=1000; may be repeated."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Checkpoints = Annotated[Path, typer.Option(help="Where run folders lie.")]
-ResultsFolder = Annotated[Path, typer.Option("--results", help="Where results folders lie.")]
-
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -46,43 +40,6 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
     if version:
         typer.echo(f"demix {__version__}")
         raise typer.Exit
-
-
-@app.command()
-def train(
-    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="TOML file, see configs/.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run; the config's file name by default.")] = None,
-    settings: Settings = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of that name.")] = False,
-    checkpoints: Checkpoints = Path("checkpoints"),
-) -> None:
-    """Train one net into checkpoints/NAME.
-
-    Without CONFIG: the tiny U-Net on the songs that ship with the project. Songs that are not prepared yet are.
-    """
-    from demix.cli_bars import Bars
-    from demix.config import load_config
-    from demix.data import dataset_label
-    from demix.data.library import open_prepared
-    from demix.runtime import require_torch
-
-    require_torch("demix train")
-    from demix.training.loop import train as run_training
-
-    loaded = load_config(config, settings or ())
-    label = dataset_label(loaded.data.dataset)
-    run = _plain_name(name or (config.stem if config else f"{label}-{loaded.model.preset}-{loaded.model.name}"))
-    with Bars() as bars:
-        tracks = open_prepared(loaded.data.dataset, on_event=bars.on_prepare)
-        end = run_training(
-            loaded,
-            checkpoints / run,
-            tracks=tracks,
-            resume=resume,
-            on_event=lambda event: bars.show_training(run, event),
-        )
-    best = "" if end.best_sdr is None else f", best validation SDR {end.best_sdr:.2f} dB"
-    typer.echo(f"{checkpoints / run}: {end.step} steps{best}; next: demix evaluate {checkpoints / run}")
 
 
 @app.command(short_help="Score runs and the baselines, song by song, stem by stem.")
@@ -117,7 +74,7 @@ def evaluate(
         folder = run_evaluation(
             runs,
             tracks,
-            results / _plain_name(name or default),
+            results / plain_name(name or default),
             dataset=label,
             licence=LICENCES.get(dataset, "not recorded"),
             device=device,
@@ -168,7 +125,7 @@ def compare(
     default = (
         "-".join(path.stem for path in configs) if configs else f"{dataset_label(data or 'free')}-{preset or 'tiny'}"
     )
-    chosen = _plain_name(name or default)
+    chosen = plain_name(name or default)
     if configs:
         # With another --name the same configs are trained anew; configs named after the comparison keep their names.
         stems = [path.stem if not name or path.stem.startswith(name) else f"{name}-{path.stem}" for path in configs]
@@ -233,16 +190,3 @@ def _stop(sentence: str, status: int) -> NoReturn:
     """End with one line on standard error."""
     typer.echo(f"demix: {printable(sentence)}", err=True)
     sys.exit(status)
-
-
-def _plain_name(name: str) -> str:
-    """Return a name that is one folder and no path.
-
-    Raises:
-        DemixError: for anything else.
-    """
-    if not name or name.startswith((".", "-")) or Path(name).name != name or len(name.encode()) > 100:
-        raise DemixError(
-            f"--name: expected a plain folder name of at most 100 bytes, received {name!r}; leave out slashes"
-        )
-    return name

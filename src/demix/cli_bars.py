@@ -49,7 +49,10 @@ class Bars:
         self.show_training(run.folder.name, event)
 
     def show_training(self, name: str, event: "TrainEvent") -> None:
-        """Show a training step or a validation of the run `name`."""
+        """Show a training step, a validation or a warning of the run `name`."""
+        if event.phase == "warning":
+            self.console.print(f"demix: {event.message}", markup=False, soft_wrap=True)
+            return
         parts = [f"step {event.step}/{event.steps}"]
         if event.phase == "validate":
             parts.append(f"scoring validation song {event.share:.0%}")

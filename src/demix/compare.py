@@ -109,6 +109,8 @@ def check_alike(runs: Sequence[PlannedRun]) -> None:
         for key in ("seed", "steps", "valid_every"):
             if getattr(first.training, key) != getattr(other.training, key):
                 raise DemixError(f"training.{key} differs between the runs; make it alike")
+        if first.speed.precision != other.speed.precision:
+            raise DemixError("speed.precision differs between the runs; make it alike")
         for key in ("mask", "phase"):
             if getattr(first.model, key) != getattr(other.model, key):
                 raise DemixError(f"model.{key} differs between the runs; make it alike")

@@ -117,7 +117,9 @@ class Training:
         warmup_steps: steps in which the learning rate rises.
         clip_norm: the gradient's norm is cut to this.
         ema_decay: decay of the moving average of the weights that is scored and shipped.
-        valid_every: steps between two scores on the validation songs and two checkpoints.
+        valid_every: steps between two scores on the validation songs; each is followed by a checkpoint.
+        checkpoint_every: steps between two checkpoints; 0 leaves it to the score and the clock.
+        checkpoint_minutes: a checkpoint is also written when the last one is this old.
         seed: decides the initial weights and every batch.
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
@@ -129,8 +131,38 @@ class Training:
     clip_norm: float = 1.0
     ema_decay: float = 0.98
     valid_every: int = 150
+    checkpoint_every: int = 0
+    checkpoint_minutes: float = 10.0
     seed: int = 0
     device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a net is trained. What it learns does not depend on these but for rounding; `benchmarks/README.md`.
+
+    Args:
+        precision: of the net's matrix products and convolutions: `float32`, `tf32`, `bfloat16` or `float16`. Weights,
+            transforms, features and loss stay float32.
+        compile: let `torch.compile` fuse the net's operations; needs a C++ compiler, on a GPU Triton.
+        channels_last: keep maps with their channels side by side, as tensor cores want convolutions.
+        flash_attention: let PyTorch choose among its fused kernels; else attention is plain matrix products.
+        fused_optimiser: all weights' AdamW in one kernel.
+        micro_batch: segments that a device takes at a time, their gradients being added up; 0 is the whole batch.
+        checkpoint_activations: compute each block's activations again in the backward pass instead of keeping them.
+        resident: keep the training songs in a GPU's memory when they take at most half of what is free.
+        workers: processes that read ahead where the songs are not resident; 0 reads in between steps.
+    """
+
+    precision: str = "float32"
+    compile: bool = False
+    channels_last: bool = False
+    flash_attention: bool = True
+    fused_optimiser: bool = True
+    micro_batch: int = 0
+    checkpoint_activations: bool = False
+    resident: bool = True
+    workers: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,6 +175,7 @@ class Config:
     augment: Augment = field(default_factory=Augment)
     loss: Loss = field(default_factory=Loss)
     training: Training = field(default_factory=Training)
+    speed: Speed = field(default_factory=Speed)
 
 
 def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Config:

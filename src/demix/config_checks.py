@@ -26,11 +26,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "training.clip_norm": (1e-9, 1e9),
     "training.ema_decay": (0, 1),
     "training.valid_every": (1, 10**9),
+    "training.checkpoint_every": (0, 10**9),
+    "training.checkpoint_minutes": (0, 10**6),
     "training.seed": (0, 2**32 - 1),
+    "speed.micro_batch": (0, 65_536),
+    "speed.workers": (0, 256),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "model.mask": ("softmax", "sigmoid"),
     "training.device": ("auto", "cpu", "cuda", "mps"),
+    "speed.precision": ("float32", "tf32", "bfloat16", "float16"),
 }
 
 

@@ -13,7 +13,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[BinaryIO]:
+def atomic(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only once it is complete.
 
     The bytes go to a hidden neighbour, `.<name>.part`, which replaces `path` in one step at the end of the
@@ -22,6 +22,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 
     Args:
         path: the file to write; its folder is created.
+        keep: a name in the same folder that the file which was there before moves to.
 
     Raises:
         DemixError: when the file cannot be written (a full disk, a folder without permission).
@@ -34,6 +35,8 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())  # without it a power cut may leave the name on an empty file
+            if keep is not None and path.exists():
+                path.replace(keep)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Seeded batches of training segments from a prepared data set.
+"""Seeded batches of training segments from a prepared data set: the songs, and what a batch takes from them.
 
 A batch is a function of (songs, settings, seed, step) and of nothing else. Two nets trained with one seed
-therefore see the same batches in the same order, and a run that was killed goes on at its step as if nothing had
-happened.
+therefore see the same batches in the same order, a run that was killed goes on at its step as if nothing had
+happened, and several processes can each take a share of one batch.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional
 
 from demix import config
 from demix.config import STEMS
-from demix.data.augment import augment
+from demix.data.augment import draw_changes
 from demix.data.stored import StoredTrack
-from demix.data.track import Audio
 from demix.errors import DemixError
 
 LEVEL_DB = -20.0  # dBFS that `augment.level` brings every stem's sounding seconds to
@@ -63,10 +60,29 @@ def open_pool(tracks: Sequence[StoredTrack], *, segment_samples: int) -> Pool:
     )
 
 
+@dataclass(frozen=True)
+class Draws:
+    """What a batch is made of: arrays `(items, stems)`.
+
+    Args:
+        song: which song of the pool.
+        start: the first sample.
+        length: samples taken, which are then played as one segment, faster or slower; 0 for a stem that rests.
+        factor: from an int16 step to a sample value.
+        swap: whether left and right are exchanged.
+    """
+
+    song: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    factor: npt.NDArray[np.float32]
+    swap: npt.NDArray[np.bool_]
+
+
 def draw_batch(
-    pool: Pool, *, data: config.Data, settings: config.Augment, seed: int, step: int
-) -> npt.NDArray[np.float32]:
-    """Draw one batch.
+    pool: Pool, *, data: config.Data, settings: config.Augment, seed: int, step: int, items: Sequence[int] | None = None
+) -> Draws:
+    """Draw one batch, or the `items` of it that are asked for.
 
     Args:
         pool: the songs.
@@ -74,17 +90,25 @@ def draw_batch(
         settings: remixing and augmentation.
         seed: the run's seed.
         step: which batch of the run.
-
-    Returns:
-        Stems, `(batch, stems, channels, samples)`; the mixture is their sum.
+        items: which of the batch's segments, all by default; what one is made of does not depend on the others.
     """
     samples = segment_samples(data)
-    return np.stack(
-        [
-            _draw_segment(pool, samples, settings, np.random.default_rng((seed, step, item)))
-            for item in range(data.batch_size)
-        ]
-    )
+    numbers = range(data.batch_size) if items is None else items
+    rows = [_draw_segment(pool, samples, settings, np.random.default_rng((seed, step, item))) for item in numbers]
+    song, start, length, factor, swap = (np.stack(column) for column in zip(*rows, strict=True))
+    return Draws(song, start, length, factor.astype(np.float32), swap)
+
+
+def take(pool: Pool, draws: Draws) -> npt.NDArray[np.int16]:
+    """Read what a batch takes from the memory maps: int16, each stem's `(channels, length)` behind the other's."""
+    taken = np.empty(config.CHANNELS * int(draws.length.sum()), dtype=np.int16)
+    place = 0
+    for index, length in np.ndenumerate(draws.length):
+        song, start = draws.song[index], draws.start[index]
+        piece = pool.audio[song][index[1], :, start : start + length]
+        taken[place : place + piece.size] = piece.reshape(-1)
+        place += piece.size
+    return taken
 
 
 def segment_samples(data: config.Data) -> int:
@@ -92,40 +116,28 @@ def segment_samples(data: config.Data) -> int:
     return round(data.segment_seconds * config.SAMPLE_RATE)
 
 
-def _draw_segment(pool: Pool, samples: int, settings: config.Augment, rng: np.random.Generator) -> Audio:
+def _draw_segment(
+    pool: Pool, samples: int, settings: config.Augment, rng: np.random.Generator
+) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray, npt.NDArray, npt.NDArray]:
     """Draw one segment: as it was mixed, or every stem from its own song and moment, and perhaps transposed."""
     count = len(STEMS)
     remix = rng.random() < settings.remix
     song, place = int(rng.choice(len(pool.audio), p=pool.chance)), rng.random()
-    songs, places = [song] * count, [place] * count
+    songs, places = np.full(count, song), np.full(count, place)
     resting, heights = np.zeros(count, bool), np.zeros(count)
     if remix:
-        songs = [_draw_song(pool, stem, rng) for stem in range(count)]
-        places = rng.random(count).tolist()
+        songs = np.array([_draw_song(pool, stem, rng) for stem in range(count)])
+        places = rng.random(count)
         resting = rng.random(count) < settings.rest
         spans = [settings.transpose.get(stem, (0, 0)) for stem in STEMS]
         heights = rng.uniform(*np.array(spans, dtype=float).T)
-    stems = np.zeros((count, config.CHANNELS, samples), dtype=np.float32)
-    for stem in np.flatnonzero(~resting):
-        song = songs[stem]
-        factor = pool.level[song, stem] if remix and settings.level else 1.0
-        whole = pool.audio[song][stem]
-        length = min(round(samples * 2 ** (heights[stem] / 12)), whole.shape[-1])
-        start = int(places[stem] * (whole.shape[-1] - length + 1))
-        stems[stem] = _stretch(whole[:, start : start + length], samples)
-        stems[stem] *= pool.scale[song] * factor
-    return augment(stems, settings, rng=rng)
-
-
-def _stretch(waveform: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int16] | Audio:
-    """Play a waveform faster or slower so that it lasts `samples`, which transposes it.
-
-    Straight lines between samples are coarse above some kHz; for training data that does not matter, and it is quick.
-    """
-    if waveform.shape[-1] == samples:
-        return waveform
-    piece = torch.from_numpy(waveform.astype(np.float32))[None]
-    return functional.interpolate(piece, size=samples, mode="linear")[0].numpy()
+    whole = np.array([pool.audio[song].shape[-1] for song in songs])
+    length = np.minimum(np.round(samples * 2 ** (heights / 12)).astype(int), whole)
+    start = (places * (whole - length + 1)).astype(int)
+    level = pool.level[songs, np.arange(count)] if remix and settings.level else 1.0
+    change, swap = draw_changes(count, settings, rng=rng)
+    factor = np.array([pool.scale[song] for song in songs]) * level * change
+    return songs, start, np.where(resting, 0, length), factor, swap
 
 
 def _draw_song(pool: Pool, stem: int, rng: np.random.Generator) -> int:

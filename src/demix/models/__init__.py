@@ -2,7 +2,9 @@
 
 Where do I add a net? One file with the class, one line in `MODELS`, its sizes in `presets.py`, one TOML in
 `configs/`. The contract tests run over the registry. A net takes `torch.view_as_real(spectrum)`, `(batch,
-channels, bins, frames, 2)`, of any number of frames and returns logits `(batch, stems, channels, bins, frames)`.
+channels, bins, frames, 2)`, of any number of frames and returns logits `(batch, stems, channels, bins, frames)`, or
+`(batch, stems, channels, bands, frames)` on `by_band=True`, as training asks for them. `CHECKPOINTED` names its lists
+of blocks, whose activations training may compute twice instead of keeping them.
 """
 
 from typing import Any

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -52,11 +52,11 @@ class Features(nn.Module):
         self, spectrum: Float[Tensor, "batch channels bins frames 2"]
     ) -> Float[Tensor, "batch maps bands frames"]:
         """Return the feature maps."""
-        signals = spectrum
+        powers = [_power(spectrum)]
         if self.pairs:
             left, right = spectrum[:, :1], spectrum[:, 1:]
-            signals = torch.cat([spectrum, (left + right) / 2, (left - right) / 2], dim=1)
-        power = self.pool @ signals.square().sum(-1)
+            powers += [_power((left + right) / 2), _power((left - right) / 2)]
+        power = self.pool @ torch.cat(powers, dim=1)
         # The floor inside the root keeps its gradient finite on digital silence.
         logarithm = 0.5 * torch.log(power + 1e-4)
         mean = logarithm[:, : self.channels].mean(1, keepdim=True)
@@ -68,10 +68,9 @@ class Features(nn.Module):
 
 
 class Head(nn.Module):
-    """Mask logits for every bin from the trunk's maps and the input features.
+    """Mask logits for every band from the trunk's maps and the input features.
 
-    The features come in once more because a net that sees the mixture only through a coarse trunk blurs its masks. All
-    bins of a band get its logits.
+    The features come in once more because a net that sees the mixture only through a coarse trunk blurs its masks.
 
     Args:
         maps: maps that the trunk gives.
@@ -95,11 +94,27 @@ class Head(nn.Module):
         self,
         maps: Float[Tensor, "batch maps bands frames"],
         features: Float[Tensor, "batch features bands frames"],
-    ) -> Float[Tensor, "batch stems channels bins frames"]:
-        """Return mask logits."""
+        *,
+        by_band: bool,
+    ) -> Float[Tensor, "batch stems channels rows frames"]:
+        """Return mask logits: one row for each bin, or `by_band` one for each band."""
         hidden = functional.gelu(self.mix(torch.cat([maps, features], dim=1)))
         logits = self.logits(hidden).unflatten(1, (self.stems, self.channels))
-        return logits.index_select(-2, self.band)
+        return logits if by_band else spread(logits, self.band)
+
+
+def _power(
+    spectrum: Float[Tensor, "batch channels bins frames 2"],
+) -> Float[Tensor, "batch channels bins frames"]:
+    """Return squared magnitudes; the sum written out, as one over an axis of two takes a CPU ten times as long."""
+    return spectrum[..., 0].square() + spectrum[..., 1].square()
+
+
+def spread(
+    values: Float[Tensor, "*lead bands frames"], band: Int[Tensor, " bins"]
+) -> Float[Tensor, "*lead bins frames"]:
+    """Give all bins of a band its value; `band` tells the band of every bin."""
+    return values.index_select(-2, band)
 
 
 def _surroundings(

@@ -37,6 +37,8 @@ class UNet(nn.Module):
         >>> logits = net(torch.view_as_real(spectrum))        # (batch, 4, 2, 2049, frames)
     """
 
+    CHECKPOINTED = ("encoder", "decoder")
+
     def __init__(
         self,
         *,
@@ -68,9 +70,9 @@ class UNet(nn.Module):
         self.head = Head(maps=head_maps, features=self.features, width=head_width, stems=stems)
 
     def forward(
-        self, spectrum: Float[Tensor, "batch channels bins frames 2"]
-    ) -> Float[Tensor, "batch stems channels bins frames"]:
-        """Return mask logits for a spectrum of any number of frames."""
+        self, spectrum: Float[Tensor, "batch channels bins frames 2"], *, by_band: bool = False
+    ) -> Float[Tensor, "batch stems channels rows frames"]:
+        """Return mask logits for a spectrum of any number of frames: a row for each bin, or `by_band` for each band."""
         features = self.features(spectrum)
         bands, frames = features.shape[-2:]
         maps = pad_to_multiple(features, self.stride, self.stride)
@@ -83,7 +85,7 @@ class UNet(nn.Module):
             maps = up(maps)
             if skips:
                 maps = torch.cat([maps, skips.pop()], dim=1)
-        return self.head(maps[..., :bands, :frames], features)
+        return self.head(maps[..., :bands, :frames], features, by_band=by_band)
 
 
 def group_norm(maps: int) -> nn.GroupNorm:

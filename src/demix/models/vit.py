@@ -40,6 +40,8 @@ class ViT(nn.Module):
         >>> logits = net(torch.view_as_real(spectrum))        # (batch, 4, 2, 2049, frames)
     """
 
+    CHECKPOINTED = ("blocks",)
+
     def __init__(
         self,
         *,
@@ -79,9 +81,9 @@ class ViT(nn.Module):
         self.head = Head(maps=head_maps, features=self.features, width=head_width, stems=stems)
 
     def forward(
-        self, spectrum: Float[Tensor, "batch channels bins frames 2"]
-    ) -> Float[Tensor, "batch stems channels bins frames"]:
-        """Return mask logits for a spectrum of any number of frames."""
+        self, spectrum: Float[Tensor, "batch channels bins frames 2"], *, by_band: bool = False
+    ) -> Float[Tensor, "batch stems channels rows frames"]:
+        """Return mask logits for a spectrum of any number of frames: a row for each bin, or `by_band` for each band."""
         features = self.features(spectrum)
         bands, frames = features.shape[-2:]
         grid = self.patch_embed(pad_to_multiple(features, *self.patch_size)) + self.row_embed
@@ -92,7 +94,7 @@ class ViT(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, angles, mask)
         maps = self._unpatchify(self.unfold(self.norm(tokens)), rows, columns)
-        return self.head(maps[..., :bands, :frames], features)
+        return self.head(maps[..., :bands, :frames], features, by_band=by_band)
 
     def _unpatchify(
         self, tokens: Float[Tensor, "batch tokens pixels"], rows: int, columns: int

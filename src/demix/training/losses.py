@@ -1,4 +1,4 @@
-"""The loss on waveforms and spectra."""
+"""The loss on waveforms and spectra: the definition. `band_loss.py` computes the same number faster."""
 
 import torch
 from torch import Tensor
@@ -40,18 +40,21 @@ def separation_loss(
     if loss.spectrum:
         magnitude = mixture.abs()
         error = masks * magnitude - spectra.abs()
-        total = total + loss.spectrum * _relative_error_db(error, magnitude, SPECTRUM_FLOOR)
+        total = total + loss.spectrum * relative_error_db(error, magnitude, SPECTRUM_FLOOR)
     if loss.waveform:
         estimate = istft(masks * mixture, n_fft=spectral.n_fft, hop_length=spectral.hop_length, samples=stems.shape[-1])
         whole = stems.sum(dim=1, keepdim=True)
-        total = total + loss.waveform * _relative_error_db(estimate - stems, whole, WAVEFORM_FLOOR)
+        total = total + loss.waveform * relative_error_db(estimate - stems, whole, WAVEFORM_FLOOR)
     return total
 
 
-def _relative_error_db(error: Tensor, mixture: Tensor, floor: float) -> Tensor:
+def relative_error_db(error: Tensor, mixture: Tensor, floor: float) -> Tensor:
     """Return the mean over stems of the energy of `error` `(batch, stems, ...)` over that of `mixture` in dB."""
     axes = tuple(range(2, error.ndim))
     least = floor * mixture[0].numel()
-    energy = mixture.square().sum(axes) + least
-    ratio = (error.square().sum(axes) + ERROR_FLOOR * energy) / energy
-    return 10 * torch.log10(ratio).mean()
+    return ratio_db(error.square().sum(axes), mixture.square().sum(axes) + least)
+
+
+def ratio_db(error: Tensor, mixture: Tensor) -> Tensor:
+    """Return the mean of error over mixture in dB, both energies above 0, with the floor under the error."""
+    return 10 * torch.log10((error + ERROR_FLOOR * mixture) / mixture).mean()

@@ -2,7 +2,7 @@
 
 run.json            settings, seed, songs, commit, versions, parameters
 history.csv         loss, learning rate and validation SDR by step
-last.safetensors    everything needed to go on
+last.safetensors    everything needed to go on; previous.safetensors is the one before it
 best.safetensors    averaged weights of the best validation, for use
 """
 
@@ -18,7 +18,8 @@ from demix.errors import DemixError
 from demix.files import atomic
 from demix.runtime import RUN_FILE, read_run_record
 
-_MAY_DIFFER = {"training.device"}  # settings that a resumed run may have otherwise
+# Settings that a resumed run may have otherwise: they change how fast it is, not what is learnt.
+_MAY_DIFFER = ("training.device", "training.checkpoint_every", "training.checkpoint_minutes", "speed.")
 
 
 def open_run(folder: Path, settings: config.Config, *, tracks: Sequence[StoredTrack], resume: bool) -> bool:
@@ -39,7 +40,7 @@ def open_run(folder: Path, settings: config.Config, *, tracks: Sequence[StoredTr
     there = _flatten(read_run_record(folder)["config"])
     here = _flatten(json.loads(json.dumps(config.to_dict(settings))))
     for key in sorted(set(there) | set(here)):
-        if key not in _MAY_DIFFER and there.get(key) != here.get(key):
+        if not key.startswith(_MAY_DIFFER) and there.get(key) != here.get(key):
             raise DemixError(
                 f"{folder}: holds a run with {key} = {there.get(key)!r}, not {here.get(key)!r}; "
                 "use its settings, delete it or choose another run name"
@@ -53,7 +54,13 @@ def open_run(folder: Path, settings: config.Config, *, tracks: Sequence[StoredTr
 
 
 def write_run(
-    folder: Path, settings: config.Config, *, tracks: Sequence[StoredTrack], parameters: int, device: str
+    folder: Path,
+    settings: config.Config,
+    *,
+    tracks: Sequence[StoredTrack],
+    parameters: int,
+    device: str,
+    processes: int = 1,
 ) -> None:
     """Write `run.json`, the first file of a run.
 
@@ -70,6 +77,7 @@ def write_run(
         "command": " ".join(sys.argv),
         "commit": provenance.git_commit(),
         "device": device,
+        "processes": processes,
         "machine": provenance.machine(),
     }
     with atomic(folder / RUN_FILE) as file:

@@ -11,6 +11,7 @@ from demix.config import STEMS
 from demix.data.stored import StoredTrack
 from demix.metrics import mean_of_defined, sdr
 from demix.pretrained import make_separator
+from demix.training.distributed import ALONE, Ranks
 
 
 def validate(
@@ -20,19 +21,26 @@ def validate(
     settings: config.Config,
     device: torch.device,
     on_progress: Callable[[float], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> float:
-    """Return the mean `sdr` in dB over the validation songs of the mean over their sounding stems."""
+    """Return the mean `sdr` in dB over the validation songs of the mean over their sounding stems.
+
+    Ranks share the songs and all return the same.
+    """
     separator = make_separator(net, settings, device=device)
-    scores = []
-    for index, track in enumerate(tracks):
+    scores = {}
+    share = ranks.share(len(tracks))
+    for done, index in enumerate(share):
+        track = tracks[index]
         audio = track.audio().astype(np.float32) * np.float32(track.scale)
         stems = audio[: len(STEMS)]
         mixture = audio[len(STEMS)] if track.has_mixture else stems.sum(axis=0)
 
-        def report(share: float, done: int = index) -> None:
+        def report(part: float, done: int = done) -> None:
             if on_progress:
-                on_progress((done + share) / len(tracks))
+                on_progress((done + part) / len(share))
 
         estimates = separator.separate(mixture, on_progress=report)
-        scores.append(mean_of_defined(sdr(stems, np.stack([estimates[stem] for stem in STEMS]))))
-    return float(mean_of_defined(np.array(scores)))
+        scores[index] = float(mean_of_defined(sdr(stems, np.stack([estimates[stem] for stem in STEMS]))))
+    of_all = {index: score for part in ranks.gather(scores) for index, score in part.items()}
+    return float(mean_of_defined(np.array([of_all[index] for index in range(len(tracks))])))
