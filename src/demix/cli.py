@@ -9,7 +9,17 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from demix import __version__, cli_data, cli_doctor, cli_models, cli_separate, cli_serve, cli_train
+from demix import (
+    __version__,
+    cli_bench,
+    cli_data,
+    cli_doctor,
+    cli_models,
+    cli_separate,
+    cli_serve,
+    cli_sweep,
+    cli_train,
+)
 from demix.cli_options import Checkpoints, Device, ResultsFolder, Settings, plain_name
 from demix.errors import DemixError, printable
 
@@ -22,6 +32,7 @@ app = typer.Typer(
 )
 app.command(short_help="Cut songs into vocals, drums, bass and other.")(cli_separate.separate)
 app.command(short_help="Train one net.")(cli_train.train)
+app.command(short_help="Train a grid of nets, seeds and settings.")(cli_sweep.sweep)
 app.command()(cli_models.models)
 app.command(short_help="Write a trained net as an ONNX file, or for TensorFlow.")(cli_models.export)
 app.command(short_help="Show what is installed, and why a GPU is not used.")(cli_doctor.doctor)
@@ -29,6 +40,7 @@ app.command(cls=cli_serve.WithSettings, short_help="Serve a page to listen with,
 app.command(short_help="Separate what a server has queued.")(cli_serve.worker)
 app.command(name="api-key", short_help="Make an API key.")(cli_serve.api_key)
 app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_bench.app, name="bench")
 
 INTERRUPTED = 130  # exit status after Ctrl-C
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # of click, of which typer may bring its own copy

@@ -62,6 +62,10 @@ class Bars:
             parts.append(f"valid SDR {event.valid_sdr:.2f} dB")
         self._show(f"train {name}", event.step, event.steps, ", ".join(parts))
 
+    def on_bench(self, name: str, done: int, total: int) -> None:
+        """Show what is measured."""
+        self._show("measure", done, total, name)
+
     def on_evaluate(self, event: "EvaluateEvent") -> None:
         """Show a system separating a song."""
         self._show("score", event.done, event.total, f"{event.system} on {event.track}")

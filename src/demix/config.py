@@ -5,13 +5,13 @@ songs that ship with the project, which two CPU cores train in minutes.
 """
 
 import dataclasses
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from demix.config_checks import check_transposition, check_value
+from demix.config_toml import parse_value, read_toml
 from demix.errors import DemixError
 
 STEMS = ("vocals", "drums", "bass", "other")  # always in this order
@@ -191,7 +191,7 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Confi
     Raises:
         DemixError: for a missing file, wrong TOML, an unknown section or key, or an impossible value.
     """
-    values: dict[str, Any] = _read_toml(path) if path else {}
+    values: dict[str, Any] = read_toml(path) if path else {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         parts = key.strip().split(".")
@@ -203,7 +203,7 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Confi
             if not isinstance(section, dict):
                 raise DemixError(f"--set {setting}: {part} is a value, not a section")
         kind = get_type_hints(get_type_hints(Config).get(parts[0], Config)).get(parts[-1])
-        section[parts[-1]] = _parse_value(text.strip(), kind)
+        section[parts[-1]] = parse_value(text.strip(), kind)
     return from_dict(values, where=str(path) if path else "--set")
 
 
@@ -238,21 +238,3 @@ def _build_section(kind: type, name: str, values: Any, where: str) -> Any:
         check_value(f"{name}.{key}", value, types[key], where)
     whole = {key: float(value) if types[key] is float else value for key, value in values.items()}
     return kind(**whole)
-
-
-def _parse_value(text: str, kind: Any) -> Any:
-    """Read a value as TOML; of a key whose `kind` is text, what is no text in TOML is the text itself."""
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return text if kind is str and not isinstance(value, str) else value
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DemixError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DemixError(f"{path}: expected TOML, but {error}; see configs/ for examples") from error

@@ -87,6 +87,7 @@ def read_checkpoint(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint 
             continue
         if damage:
             warn(f"{damage[0]}; going on with the one before it, of step {found.progress.step}")
+            path.replace(folder / LAST_FILE)  # else the next one to be written would keep the damaged one
         return found
     if damage:
         raise DemixError(f"{damage[0]}; delete the run to start it anew")

@@ -1,0 +1,68 @@
+"""Measure what each switch of `demix.config.Speed` does to a training step, against none of them.
+
+    python benchmarks/train_switches.py [--preset tiny] [--rounds 3] [--steps 8] [--set training.device=cpu ...]
+
+Every case runs in a process of its own, in turn; printed are the steps per second that a switch multiplies by, round by
+round, and the memory held beside that of none.
+"""
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+from demix.models import MODELS
+from demix.training.bench import run_case, write_songs
+from demix.training.bench_case import Case, Figures
+
+NONE = ["speed.flash_attention=false", "speed.fused_optimiser=false", "speed.resident=false"]
+SWITCHES = {
+    "flash_attention": ["speed.flash_attention=true"],
+    "fused_optimiser": ["speed.fused_optimiser=true"],
+    "channels_last": ["speed.channels_last=true"],
+    "compile": ["speed.compile=true"],
+    "tf32": ["speed.precision=tf32"],
+    "bfloat16": ["speed.precision=bfloat16"],
+    "float16": ["speed.precision=float16"],
+    "resident": ["speed.resident=true"],
+    "workers=2": ["speed.workers=2"],
+    "micro_batch=1": ["speed.micro_batch=1"],
+    "checkpoint_activations": ["speed.checkpoint_activations=true"],
+}
+
+
+def main() -> None:
+    """Measure every switch."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="tiny")
+    parser.add_argument("--net", nargs="+", default=list(MODELS))
+    parser.add_argument("--only", nargs="+", choices=SWITCHES, default=list(SWITCHES))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--set", dest="settings", action="append", default=[])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        songs = write_songs(Path(folder))
+        for net in options.net:
+            cases = {"none": [], **{name: SWITCHES[name] for name in options.only}}
+            found: dict[str, list[Figures]] = {name: [] for name in ("plain", *cases)}
+            for _ in range(options.rounds):
+                for name in found:
+                    common = [f'model.name="{net}"', f'model.preset="{options.preset}"', *options.settings]
+                    chosen = [*common, *NONE, *cases.get(name, [])]
+                    case = Case("plain" if name == "plain" else "demix", "", chosen, options.steps, songs)
+                    found[name].append(run_case(case, name))
+            base = found["none"]
+            seconds = statistics.median(each.step_seconds for each in base)
+            print(f"{net} {options.preset}, no switch: {seconds:.4f} s a step, {base[0].peak_bytes / 2**20:.0f} MiB")
+            for name, figures in found.items():
+                ratios = [mine.step_seconds / other.step_seconds for mine, other in zip(base, figures, strict=True)]
+                memory = statistics.median(each.peak_bytes for each in figures) / 2**20
+                print(
+                    f"  {name:24} {' '.join(f'{ratio:.2f}' for ratio in ratios)} times as fast, {memory:.0f} MiB",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
