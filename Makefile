@@ -56,6 +56,7 @@ check: lint test ## everything that must hold before a commit: lint, then test
 
 .venv/stamp-dev: .venv/stamp-venv pyproject.toml constraints.txt
 	$(INSTALL) '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps openunmix==1.3.0 # timed beside ours; needs no torchaudio
 	@touch $@ .venv/stamp-compare .venv/stamp-serve # [dev] holds them
 
 .venv-tensorflow/stamp: .venv/stamp-venv pyproject.toml constraints.txt constraints-tensorflow.txt

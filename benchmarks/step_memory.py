@@ -1,49 +1,61 @@
-"""Measure the memory that training steps take at their peak, each config in a process of its own, on the CPU.
+"""Compute and count the memory of a training step at its peak, without a GPU; with one, measure it too.
 
-    python benchmarks/step_memory.py configs/musdb18-unet.toml configs/musdb18-vit.toml [--set data.batch_size=16]
+    python benchmarks/step_memory.py configs/musdb18-unet.toml configs/musdb18-vit.toml [--set speed.micro_batch=4]
 
-Prints for each config the peak of the process over two steps on noise, less what it held before the net was built:
-weights, gradients, AdamW's state, activations, workspace. A GPU's own workspace differs. Needs Linux or macOS.
+Prints for each config the parts of the computed peak in MiB, their sum, and the peak that is counted tensor by tensor;
+on a machine with an NVIDIA card also what PyTorch's allocator measures (`torch.cuda.max_memory_allocated`) over three
+real steps on noise. `demix.training.memory` says what each of them is.
 """
 
 import argparse
-import subprocess
-import sys
-
-_CHILD = """
-import resource, sys, torch
+from contextlib import nullcontext
 from pathlib import Path
-from demix.config import STEMS, load_config
-from demix.data import segments
-from demix.models import build_net
-from demix.training import loop
 
-settings = load_config(Path(sys.argv[1]), sys.argv[2:])
-samples = segments.segment_samples(settings.data)
-shape = (settings.data.batch_size, len(STEMS), 2, samples)
-noise = torch.randn(shape).numpy() * 0.05
-loop.draw_batch = lambda *_, **__: noise
-unit = 1 if sys.platform == "darwin" else 1024
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-before = peak()
-net = build_net(settings).train()
-optimiser = torch.optim.AdamW(net.parameters())
-for step in range(2):
-    loop.train_step(net, optimiser, pool=None, settings=settings, step=step, device=torch.device("cpu"))
-print(peak() - before)
-"""
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from demix.config import CHANNELS, STEMS, Config, load_config
+from demix.data.segments import segment_samples
+from demix.training.engine import Engine
+from demix.training.memory import compute_step_memory, count_step_memory
+
+MIB = 2**20
 
 
 def main() -> None:
-    """Measure every config."""
+    """Print the memory of every config."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("configs", nargs="+")
-    parser.add_argument("--set", dest="settings", action="append", default=[])
+    parser.add_argument("configs", nargs="+", type=Path)
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument(
+        "--plain-attention", action="store_true", help="as on a card for which PyTorch has no fused kernel"
+    )
     options = parser.parse_args()
-    for config in options.configs:
-        command = [sys.executable, "-c", _CHILD, config, *options.settings]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        print(f"{config}: {int(done.stdout) / 1e9:.1f} GB", flush=True)
+    for path in options.configs:
+        settings = load_config(path, options.settings)
+        with sdpa_kernel(SDPBackend.MATH) if options.plain_attention else nullcontext():
+            parts = compute_step_memory(settings)
+            counted = count_step_memory(settings)
+            measured = measure_step_memory(settings) if torch.cuda.is_available() else None
+        print(path)
+        for name, size in parts.items():
+            print(f"  {size / MIB:8.1f}  {name}")
+        print(f"  {sum(parts.values()) / MIB:8.1f}  computed\n  {counted / MIB:8.1f}  counted")
+        if measured is not None:
+            print(f"  {measured / MIB:8.1f}  measured on {torch.cuda.get_device_name()}", flush=True)
+
+
+def measure_step_memory(settings: Config) -> int:
+    """Return `torch.cuda.max_memory_allocated` over three steps."""
+    device = torch.device("cuda")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    engine = Engine(settings, device=device)
+    shape = (settings.data.batch_size, len(STEMS), CHANNELS, segment_samples(settings.data))
+    stems = torch.randn(shape, device=device).mul_(0.1)
+    for step in range(3):
+        engine.step(stems, step)
+    return torch.cuda.max_memory_allocated()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -187,11 +188,19 @@ def test_history_of_a_resumed_run_is_that_of_an_uninterrupted_one_when_rows_span
         if event.step == stop_at:
             raise KeyboardInterrupt
 
-    train(settings, tmp_path / "whole", tracks=tracks)
+    losses: list[float] = []
+
+    def note(event: TrainEvent) -> None:
+        if event.phase == "train" and event.loss is not None:
+            losses.append(event.loss)
+
+    train(settings, tmp_path / "whole", tracks=tracks, on_event=note)
     with pytest.raises(KeyboardInterrupt):
         train(settings, tmp_path / "cut", tracks=tracks, on_event=stop)
     train(settings, tmp_path / "cut", tracks=tracks, resume=True)
     rows = [(tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "cut")]
+    for row, of_row in zip(rows[0][1:], (losses[:3], losses[3:]), strict=True):
+        assert float(row.split(",")[2]) == pytest.approx(np.mean(of_row), rel=1e-5)
     whole, cut = ([[*row.split(",")[:1], *row.split(",")[2:]] for row in table] for table in rows)
     assert len(whole) == 3
     assert whole == cut

@@ -33,20 +33,23 @@ def train(
     require_torch("demix train")
     from demix.training.distributed import joined
     from demix.training.loop import train as run_training
+    from demix.training.meeting import meeting
 
-    loaded = load_config(config, settings or ())
-    label = dataset_label(loaded.data.dataset)
-    run = plain_name(name or (config.stem if config else f"{label}-{loaded.model.preset}-{loaded.model.name}"))
-    with joined(loaded.training.device) as ranks, Bars() if ranks.main else nullcontext() as bars:
-        tracks = ranks.in_turn(lambda: open_prepared(loaded.data.dataset, on_event=bars.on_prepare if bars else None))
-        end = run_training(
-            loaded,
-            checkpoints / run,
-            tracks=tracks,
-            resume=resume or ranks.restarts > 0,
-            on_event=(lambda event: bars.show_training(run, event)) if bars else None,
-            ranks=ranks,
-        )
+    with meeting() as met:
+        loaded = load_config(config, settings or ())
+        label = dataset_label(loaded.data.dataset)
+        run = plain_name(name or (config.stem if config else f"{label}-{loaded.model.preset}-{loaded.model.name}"))
+        with joined(met, device=loaded.training.device) as ranks, Bars() if ranks.main else nullcontext() as bars:
+            listen = bars.on_prepare if bars else None
+            tracks = ranks.in_turn(lambda: open_prepared(loaded.data.dataset, on_event=listen))
+            end = run_training(
+                loaded,
+                checkpoints / run,
+                tracks=tracks,
+                resume=resume or (met is not None and met.again),
+                on_event=(lambda event: bars.show_training(run, event)) if bars else None,
+                ranks=ranks,
+            )
     if ranks.main:
         best = "" if end.best_sdr is None else f", best validation SDR {end.best_sdr:.2f} dB"
         typer.echo(f"{checkpoints / run}: {end.step} steps{best}; next: demix evaluate {checkpoints / run}")

@@ -76,7 +76,9 @@ class Figures:
 def measure(case: Case) -> Figures:
     """Time a case's steps on songs of its own."""
     settings = load_config(Path(case.config) if case.config else None, case.settings)
-    device = pick_device(settings.training.device)
+    training = dataclasses.replace(settings.training, steps=WARM_STEPS + case.steps)
+    settings = dataclasses.replace(settings, training=training)
+    device = pick_device(training.device)
     if case.how == "demix":
         keep_freed_memory()
     else:  # as one writes it down first: the songs stay on disk, batches are read in between steps

@@ -3,22 +3,24 @@
     torchrun --nproc-per-node 2 -m demix train CONFIG
 
 Every process (a rank) takes its own share of each batch; `torch.nn.parallel.DistributedDataParallel` adds up the
-gradients. Rank 0 alone prepares songs, writes the run folder and shows progress.
+gradients. Rank 0 alone prepares songs, writes the run folder and shows progress. `meeting.py` is how they find each
+other and end.
 """
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import distributed
 
+from demix import config
+from demix.data.stored import StoredTrack
 from demix.errors import DemixError
+from demix.training.meeting import PATIENCE, Meeting, end_in_silence
 
-PATIENCE = timedelta(hours=2)  # how long ranks wait for the one that prepares songs; torchrun sees those that died
 T = TypeVar("T")
 
 
@@ -30,13 +32,11 @@ class Ranks:
         rank: number of this process; 0 is the one that writes.
         size: number of processes.
         local: number of this process on its machine, and of its GPU.
-        restarts: how often torchrun has started all of them anew.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 0
-    restarts: int = 0
 
     @property
     def main(self) -> bool:
@@ -82,7 +82,7 @@ class Ranks:
         if error is not None:
             raise error
         if failed:
-            raise SystemExit(2)
+            end_in_silence()
         return outcome
 
     def gather(self, value: T) -> list[T]:
@@ -93,50 +93,60 @@ class Ranks:
         distributed.all_gather_object(values, value)
         return values
 
+    def mean(self, value: float, *, count: int) -> float:
+        """Return the mean over `count` things of which each rank gives that of its share."""
+        values = self.gather(value)
+        counts = [len(range(rank, count, self.size)) for rank in range(self.size)]
+        return sum(value * share for value, share in zip(values, counts, strict=True)) / count
+
 
 ALONE = Ranks()
 
 
-def check_share(ranks: Ranks, batch_size: int) -> None:
-    """Raise `DemixError` when there are fewer segments in a batch than processes to share them."""
-    if ranks.size > batch_size:
+def check_ranks(ranks: Ranks, settings: config.Config, tracks: Sequence[StoredTrack]) -> None:
+    """Raise `DemixError` unless every process has a share of each batch, and all have the same settings and songs."""
+    if ranks.size > settings.data.batch_size:
         raise DemixError(
-            f"data.batch_size: expected at least {ranks.size}, one segment for each process, received {batch_size}; "
-            "raise it or start fewer processes"
+            f"data.batch_size: expected at least {ranks.size}, one segment for each process, received "
+            f"{settings.data.batch_size}; raise it or start fewer processes"
         )
+    songs = [(track.split, track.name, track.samples) for track in tracks]
+    for what, values in (("settings", ranks.gather(settings)), ("songs", ranks.gather(songs))):
+        other = next((rank for rank, value in enumerate(values) if value != values[0]), None)
+        if other is not None:
+            raise DemixError(
+                f"process {other} of {ranks.size}: expected the {what} of process 0, received others; "
+                f"give all machines the same {what}"
+            )
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """Join the other processes if torchrun has started this one; else be alone.
+def joined(met: Meeting | None, *, device: str) -> Iterator[Ranks]:
+    """Open the ways by which processes that have met exchange gradients; without a meeting be alone.
 
     Args:
+        met: the processes.
         device: where nets are trained: `auto`, `cpu`, `cuda`.
     """
-    if not distributed.is_torchelastic_launched():
+    if met is None:
         yield ALONE
         return
-    local = int(os.environ["LOCAL_RANK"])
-    on_gpu = device in ("auto", "cuda") and torch.cuda.is_available()
-    if on_gpu:
-        if local >= torch.cuda.device_count():
+    gpu = None
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        if met.local >= torch.cuda.device_count():
             raise DemixError(
                 f"--nproc-per-node: expected at most {torch.cuda.device_count()}, one process for each GPU, received "
                 f"{os.environ['LOCAL_WORLD_SIZE']}; lower it"
             )
-        torch.cuda.set_device(local)
-    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
-    rank, size = distributed.get_rank(), distributed.get_world_size()
-    try:
-        yield Ranks(rank, size, local, int(os.environ["TORCHELASTIC_RESTART_COUNT"]))
-    except RuntimeError as error:
-        if "closed by peer" not in str(error) and "reset by peer" not in str(error):
-            raise
-        raise DemixError(f"process {rank} of {size}: lost another process, which says why it ended") from error
-    finally:
-        distributed.destroy_process_group()
-
-
-def mean(values: Sequence[float]) -> float:
-    """Return the mean of values that ranks have gathered."""
-    return sum(values) / len(values)
+        gpu = torch.device("cuda", met.local)
+        torch.cuda.set_device(gpu)
+    distributed.init_process_group(
+        "nccl" if gpu else "gloo",
+        store=met.corner,
+        rank=met.rank,
+        world_size=met.size,
+        timeout=PATIENCE,
+        device_id=gpu,
+    )
+    yield Ranks(met.rank, met.size, met.local)
+    distributed.destroy_process_group()  # not after an error: on GPUs it waits for those that are lost

@@ -57,7 +57,10 @@ class Engine:
             speed.checkpoint_blocks(self.net)
         self._logits: nn.Module = speed.compiled(self.net) if how.compile else self.net
         if ranks.size > 1:
-            self._logits = DistributedDataParallel(self._logits, gradient_as_bucket_view=True)
+            parallel = DistributedDataParallel(self._logits, gradient_as_bucket_view=True)
+            # The nets' buffers are constants. Not an argument: PyTorch 2.13 has renamed it, and warns of the old name.
+            parallel.broadcast_buffers = False
+            self._logits = parallel
 
     def step(self, stems: Tensor, step: int) -> Tensor:
         """Take one step down the loss of this rank's share of batch `step`; return that loss, a scalar.

@@ -25,7 +25,7 @@ from demix.runtime import BEST_FILE, HISTORY_FILE, pick_device
 from demix.spectral import check_stft
 from demix.training.allocator import keep_freed_memory
 from demix.training.checkpoint import Progress, put_back, read_checkpoint, save_checkpoint, save_weights
-from demix.training.distributed import ALONE, Ranks, check_share, mean
+from demix.training.distributed import ALONE, Ranks, check_ranks
 from demix.training.engine import Engine, learning_rate
 from demix.training.feed import batches
 from demix.training.history import History, Row
@@ -44,7 +44,7 @@ class TrainEvent:
         step: batches trained.
         steps: batches in all.
         share: share of the validation that is done, in that phase.
-        loss: loss of the last batch.
+        loss: loss of the last batch, or of this rank's share of it.
         valid_sdr: last validation score in dB.
         message: the warning.
     """
@@ -90,7 +90,7 @@ def train(
     options = settings.training
     device = pick_device(options.device)
     check_stft(settings.spectral.n_fft, settings.spectral.hop_length)
-    check_share(ranks, settings.data.batch_size)
+    check_ranks(ranks, settings, tracks)
     valid = [track for track in tracks if track.split == "valid"]
     if not valid:
         raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
@@ -138,7 +138,9 @@ def train(
         step = progress.step
         due = step % options.valid_every == 0 or step == options.steps
         row = due or step % max(1, options.steps // HISTORY_ROWS) == 0
-        old = time.monotonic() - saved_at > 60 * options.checkpoint_minutes
+        # Ranks look at the clock where they talk to each other anyway, and all at that of rank 0.
+        late = time.monotonic() - saved_at > 60 * options.checkpoint_minutes
+        old = (row or ranks.size == 1) and ranks.gather(late)[0]
         save = due or old or (options.checkpoint_every and step % options.checkpoint_every == 0)
         while len(waiting) > (0 if row or save else behind):
             number, loss = waiting.popleft()
@@ -158,8 +160,11 @@ def train(
                 tell(TrainEvent("validate", step, options.steps, share=share, loss=loss))
 
             score = validate(engine.ema, valid, settings=settings, device=device, on_progress=report, ranks=ranks)
+        if row or save:
+            # Nothing is saved before every rank has found its losses finite and got here.
+            progress = replace(progress, losses=ranks.mean(progress.losses, count=settings.data.batch_size))
         if row:
-            average = mean(ranks.gather(progress.losses / progress.count))
+            average = progress.losses / progress.count
             rate = learning_rate(options, step - 1)
             history.rows.append(Row(step, progress.seconds, average, rate, score if due else None))
             progress = replace(progress, losses=0.0, count=0)
