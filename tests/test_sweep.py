@@ -1,10 +1,9 @@
-"""Sweeps: the grid and its names, runs one by one and all in turn, what fails and what is killed, the examples."""
+"""Sweeps: the grid and its names, runs one by one and all in turn, what fails and what is killed."""
 
 import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch.distributed.run import get_args_parser
 
 from demix import cli, sweep
 from demix.config import load_config, to_dict
@@ -24,14 +22,14 @@ from demix.data import open_dataset
 from demix.data.library import store_folder
 from demix.data.segments import draw_batch, open_pool, segment_samples
 from demix.data.store import open_store, prepare
+from demix.runtime import HISTORY_FILE
 from demix.sweep import SweepRun, parse_seeds, parse_vary, plan_sweep
 from demix.training.checkpoint import LAST_FILE
 from demix.training.loop import train
 
 Settings = Callable[..., list[str]]
 Call = Callable[..., int]
-EXAMPLES = Path(__file__).parents[1] / "examples"
-needs_bash = pytest.mark.skipif(sys.platform != "linux", reason="bash and GNU xargs")
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,6 @@ def work(songs_folder: Path, nano_settings: Settings, tmp_path_factory: pytest.T
         lines = [f'data.dataset = "{songs_folder}"', 'training.device = "cpu"', f'model.name = "{net}"']
         lines += [text for text in nano_settings(net) if not text.startswith(("training.device", "model.name"))]
         (folder / f"{net}.toml").write_text("\n".join(lines) + "\n")
-    shutil.copytree(EXAMPLES.parent / "configs", folder / "configs")
     return folder
 
 
@@ -140,7 +137,8 @@ def test_nets_of_one_seed_see_the_same_batches_and_other_seeds_others(work: Path
         (["--vary", "training.stepps=1,2"], ["--vary training.stepps=1: unknown key training.stepps"]),
         (["--vary", "training.steps="], ["--vary training.steps=", "expected section.key=value,value"]),
         (["--vary", "training.steps=1,,2"], ["expected section.key=value,value"]),
-        (["--vary", "steps"], ["--vary steps"]),
+        (["--vary", "training.steps"], ["--vary training.steps: expected section.key=value,value"]),
+        (["--vary", "steps=1,2"], ["--vary steps=1,2: expected section.key=value,value"]),
         (["--vary", "training.steps=1,x"], ["--vary training.steps=x", "expected int"]),
         (["--vary", "training.steps=1", "--vary", "training.steps=2"], ["--vary training.steps", "again"]),
         (["--vary", "training.seed=1,2"], ["--vary training.seed", "--seeds"]),
@@ -153,7 +151,7 @@ def test_nets_of_one_seed_see_the_same_batches_and_other_seeds_others(work: Path
         (["--preset", "huge"], ["model.preset: expected one of tiny"]),
         (["--set", "data.dataset=a\nb"], ["--list", "on one line"]),
         (["unet.toml", "unet.toml"], ["pilot-unet-seed0: two runs"]),
-        (["unet.toml", "configs/tiny-vit.toml"], ["[data] differs between the runs"]),
+        (["unet.toml", str(CONFIGS / "tiny-vit.toml")], ["[data] differs between the runs"]),
         (["nowhere.toml"], ["nowhere.toml: cannot be read"]),
     ],
 )
@@ -183,7 +181,7 @@ def test_run_n_is_line_n_of_the_list(demix: Call, capsys: pytest.CaptureFixture[
     assert demix("sweep", *grid, "--list") == 0
     lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == 4
-    assert [line[:4] for line in lines] == [[sys.executable, "-m", "demix", "train"]] * 4
+    assert [line[:5] for line in lines] == [[sys.executable, "-m", "demix", "train", "--resume"]] * 4
     assert demix("sweep", *grid, "--only", "3", "--list") == 0
     assert shlex.split(capsys.readouterr().out) == lines[3]
     assert not (work / "checkpoints").exists()
@@ -225,7 +223,8 @@ def test_whole_sweep_under_torchrun_is_refused(
 
 def test_sweep_that_is_told_to_end_ends_its_run_and_goes_on_later(demix: Call, work: Path) -> None:
     """The weights at the end are those of a run that nobody ended."""
-    grid = ["ended", "unet.toml", "vit.toml", "--set", "training.steps=40", "--set", "training.valid_every=4"]
+    steps = ("training.steps=60", "training.valid_every=12")
+    grid = ["ended", "unet.toml", "vit.toml", "--set", steps[0], "--set", steps[1]]
     command = [sys.executable, "-W", "error", "-m", "demix", "sweep", *grid]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     run = work / "checkpoints" / "ended-unet-seed0"
@@ -237,113 +236,11 @@ def test_sweep_that_is_told_to_end_ends_its_run_and_goes_on_later(demix: Call, w
     with pytest.raises(ProcessLookupError):  # nobody of the group is left, which the run was one of
         os.killpg(process.pid, 0)
     assert not (work / "checkpoints" / "ended-vit-seed0").exists()
+    assert int((run / HISTORY_FILE).read_text().splitlines()[-1].split(",")[0]) < 60
     assert demix("sweep", *grid, "--only", "0") == 0
-    settings = load_config(work / "unet.toml", ["training.steps=40", "training.valid_every=4"])
+    settings = load_config(work / "unet.toml", steps)
     songs = open_store(work / store_folder(settings.data.dataset))
     train(settings, work / "whole", tracks=songs)
     ended, whole = load_file(run / LAST_FILE), load_file(work / "whole" / LAST_FILE)
     assert ended.keys() == whole.keys()
     assert all(torch.equal(ended[key], whole[key]) for key in whole)
-
-
-# ---- examples ----
-
-
-def run_example(work: Path, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run an example with stand-ins for SLURM's commands: srun starts, sbatch and torchrun note their arguments."""
-    slurm = work / "slurm"
-    slurm.mkdir(exist_ok=True)
-    note = f'printf "%s\\n" "${{0##*/}}" "$@" "" >> {shlex.quote(str(work / "noted"))}'
-    bodies = {"srun": '"$@"', "sbatch": f'{note}; echo "4711;cluster"', "torchrun": note, "scontrol": "echo host-7"}
-    for name, body in bodies.items():
-        (slurm / name).write_text(f"#!/bin/bash\n{body}\n")
-        (slurm / name).chmod(0o755)
-    (work / "noted").unlink(missing_ok=True)
-    path = os.pathsep.join([str(slurm), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        ["bash", str(EXAMPLES / script), *arguments],
-        cwd=work,
-        env={**os.environ, "PATH": path, "PYTHONWARNINGS": "error", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def noted(work: Path) -> list[list[str]]:
-    return [call.splitlines() for call in (work / "noted").read_text().strip().split("\n\n")]
-
-
-@needs_bash
-@pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.iterdir()))
-def test_example_is_a_bash_script_that_parses(script: str) -> None:
-    assert (EXAMPLES / script).read_text().startswith("#!/bin/bash\n")
-    done = subprocess.run(["bash", "-n", str(EXAMPLES / script)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@needs_bash
-def test_local_queue_trains_a_grid(work: Path, songs_folder: Path) -> None:
-    grid = ("queued", "unet.toml", "vit.toml", "--set", "training.steps=2")
-    done = run_example(work, "local_queue.sh", *grid, DATA=str(songs_folder), JOBS="2", CUDA_VISIBLE_DEVICES="")
-    assert done.returncode == 0, done.stderr
-    for net in ("unet", "vit"):
-        assert (work / "checkpoints" / f"queued-{net}-seed0" / "best.safetensors").is_file()
-    assert done.stdout.endswith("next: demix evaluate checkpoints/queued-*-seed* --name queued\n")
-
-
-@needs_bash
-def test_local_queue_gives_each_place_its_gpu_and_ends_with_what_failed(work: Path, songs_folder: Path) -> None:
-    (work / "slurm").mkdir(exist_ok=True)
-    lines = [f"echo gpu $CUDA_VISIBLE_DEVICES; sleep 0.2; exit {status}" for status in (0, 3, 0)]
-    listing = "\n".join(f"echo {shlex.quote(line)}" for line in lines)
-    stand_in = work / "slurm" / "demix"
-    stand_in.write_text(f'#!/bin/bash\n[[ $1 == data ]] && exit\n[[ " $* " == *" --list "* ]] || exit 9\n{listing}\n')
-    stand_in.chmod(0o755)
-    try:
-        done = run_example(work, "local_queue.sh", "gpus", DATA=str(songs_folder), CUDA_VISIBLE_DEVICES="4,7")
-    finally:
-        stand_in.unlink()
-    assert sorted(set(done.stdout.splitlines())) == ["gpu 4", "gpu 7"]
-    assert len(done.stdout.splitlines()) == 3
-    assert done.returncode == 123, done.stderr
-
-
-@needs_bash
-def test_slurm_array_is_submitted_behind_the_job_that_decodes(work: Path, songs_folder: Path) -> None:
-    done = run_example(work, "sweep.sbatch", DATA=str(songs_folder))
-    assert done.returncode == 0, done.stderr
-    first, second = noted(work)
-    assert shlex.split(first[first.index("--wrap") + 1]) == ["demix", "data", "prepare", str(songs_folder)]
-    assert "--dependency=afterok:4711" in second
-    assert second[-1] == str(EXAMPLES / "sweep.sbatch")
-    array = re.search(r"^#SBATCH (--array=\S+)", (EXAMPLES / "sweep.sbatch").read_text(), flags=re.MULTILINE)
-    assert array is not None
-    assert array[1] in second
-
-
-@needs_bash
-def test_slurm_array_task_trains_its_run(work: Path, songs_folder: Path) -> None:
-    nano = ["training.steps=2", "training.valid_every=2", "data.segment_seconds=0.5", "model.options.bands=64"]
-    sets = [part for setting in nano for part in ("--set", setting)]
-    environment = {"DATA": str(songs_folder), "NAME": "array", "SLURM_ARRAY_TASK_ID": "1"}
-    done = run_example(work, "sweep.sbatch", "--preset", "tiny", *sets, **environment)
-    assert done.returncode == 0, done.stderr
-    made = [path.name for path in (work / "checkpoints").iterdir() if path.name.startswith("array-")]
-    assert made == ["array-musdb18-vit-seed0"]
-    assert not (work / "noted").exists()
-
-
-@needs_bash
-def test_multi_node_job_is_a_torchrun_that_goes_on(work: Path) -> None:
-    slurm = {"SLURM_JOB_ID": "31234", "SLURM_JOB_NODELIST": "host-[7-8]"}
-    done = run_example(
-        work, "multi_node.sbatch", "unet.toml", "--name", "x", **slurm, SLURM_NNODES="2", SLURM_GPUS_ON_NODE="2"
-    )
-    assert done.returncode == 0, done.stderr
-    (call,) = noted(work)
-    parsed = get_args_parser().parse_args(call[1:])
-    assert (parsed.nnodes, parsed.nproc_per_node, parsed.rdzv_backend) == ("2", "2", "c10d")
-    assert (parsed.rdzv_endpoint, parsed.rdzv_id) == ("host-7:21234", "31234")
-    assert (parsed.module, parsed.training_script) == (True, "demix")
-    assert parsed.training_script_args == ["train", "unet.toml", "--name", "x", "--resume"]
