@@ -1,10 +1,11 @@
-"""Compute and count the memory of a training step at its peak, without a GPU; with one, measure it too.
+"""Compute and count the memory of a training step at its peak, and its operations, without a GPU.
 
     python benchmarks/step_memory.py configs/musdb18-unet.toml configs/musdb18-vit.toml [--set speed.micro_batch=4]
 
 Prints for each config the parts of the computed peak in MiB, their sum, and the peak that is counted tensor by tensor;
 on a machine with an NVIDIA card also what PyTorch's allocator measures (`torch.cuda.max_memory_allocated`) over three
-real steps on noise. `demix.training.memory` says what each of them is.
+real steps on noise. `demix.training.memory` says what each of them is. Then the floating-point operations of the net,
+what is computed again included.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from demix.config import CHANNELS, STEMS, Config, load_config
 from demix.data.segments import segment_samples
 from demix.training.engine import Engine
+from demix.training.flops import count_step_flops
 from demix.training.memory import compute_step_memory, count_step_memory
 
 MIB = 2**20
@@ -42,7 +44,8 @@ def main() -> None:
             print(f"  {size / MIB:8.1f}  {name}")
         print(f"  {sum(parts.values()) / MIB:8.1f}  computed\n  {counted / MIB:8.1f}  counted")
         if measured is not None:
-            print(f"  {measured / MIB:8.1f}  measured on {torch.cuda.get_device_name()}", flush=True)
+            print(f"  {measured / MIB:8.1f}  measured on {torch.cuda.get_device_name()}")
+        print(f"  {count_step_flops(settings, recomputed=True) / 1e12:8.3f}  TFLOP", flush=True)
 
 
 def measure_step_memory(settings: Config) -> int:

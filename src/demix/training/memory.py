@@ -38,7 +38,7 @@ def count_step_memory(settings: config.Config, *, fake: bool = True) -> int:
     """Return the most bytes that are alive at once in a step of the engine, as a GPU would allocate them.
 
     Two pieces of the batch are taken, beside the stems of all of it: with the second there are gradients from the
-    first, and more of them change nothing. The step before made AdamW's state.
+    first, and more of them change nothing. A step before, with one segment, makes AdamW's state.
 
     Args:
         settings: of the run; it is not compiled, and what that would save is not seen.
@@ -52,8 +52,8 @@ def count_step_memory(settings: config.Config, *, fake: bool = True) -> int:
         live = LiveBytes([*_tensors(engine.net), *_tensors(engine.ema), engine.bands.index, engine.bands.matrix])
         with live:
             stems = torch.randn(data.batch_size, len(config.STEMS), config.CHANNELS, segment_samples(data))
-            for step in range(2):
-                engine.step(stems[: 2 * _segments_at_once(settings)], step)
+            for step, taken in enumerate((1, 2 * _segments_at_once(settings))):
+                engine.step(stems[:taken], step)
     return live.peak
 
 
@@ -91,7 +91,7 @@ def compute_step_memory(settings: config.Config) -> dict[str, int]:
         "weights in half precision": first - kept,
         "stems of the batch": stems,
         "activations": segments * kept,
-        "for a moment": segments * moment,
+        "loss or backward pass, for a moment": segments * moment,
     }
 
 
