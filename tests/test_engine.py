@@ -9,9 +9,11 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from demix.config import Config, Loss, Spectral, load_config
+from demix.errors import DemixError
 from demix.models import MODELS, apply_mask_function, build_net
 from demix.models.masknet import spread
 from demix.models.stft import stft
+from demix.training import engine as engine_module
 from demix.training import speed
 from demix.training.band_loss import MaskedWaveform, band_loss, bands_of
 from demix.training.engine import Engine, update_average
@@ -103,6 +105,7 @@ EXACT = {  # switch -> largest relative difference of the gradient, float32 roun
     "speed.micro_batch=1": 1e-4,
     "speed.micro_batch=3": 1e-4,
     "speed.checkpoint_activations=true": 1e-6,
+    "speed.checkpoint_activations=true speed.flash_attention=false speed.micro_batch=2": 1e-4,
     "speed.precision=tf32": 1e-6,
 }
 
@@ -116,7 +119,7 @@ def step_once(settings: Config, batch: torch.Tensor) -> tuple[Engine, float]:
 @pytest.mark.parametrize("switch", EXACT)
 def test_every_switch_gives_the_same_step(name: str, switch: str, nano_settings: Settings, batch: torch.Tensor) -> None:
     base, loss = step_once(load_config(None, nano_settings(name, "data.batch_size=4")), batch)
-    other, same = step_once(load_config(None, nano_settings(name, "data.batch_size=4", switch)), batch)
+    other, same = step_once(load_config(None, nano_settings(name, "data.batch_size=4", *switch.split())), batch)
     assert same == pytest.approx(loss, abs=1e-5)
     difference = (gradients(other.net) - gradients(base.net)).norm() / gradients(base.net).norm()
     assert float(difference) <= EXACT[switch]
@@ -189,6 +192,18 @@ def test_compiled_net_gives_the_same_step(nano_settings: Settings, batch: torch.
     other, same = step_once(load_config(None, nano_settings("vit", "data.batch_size=4", "speed.compile=true")), batch)
     assert same == pytest.approx(loss, abs=1e-5)
     assert float((gradients(other.net) - gradients(base.net)).norm() / gradients(base.net).norm()) < 1e-4
+
+
+def test_too_little_memory_is_one_sentence_with_the_remedy(
+    nano_settings: Settings, batch: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object, **__: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    engine = Engine(load_config(None, nano_settings("unet", "speed.micro_batch=3")), device=CPU)
+    monkeypatch.setattr(engine_module, "band_loss", fill)
+    with pytest.raises(DemixError, match=r"^cpu: too little memory .* set speed\.micro_batch below 3, or"):
+        engine.step(batch, 0)
 
 
 def test_loss_of_pieces_counts_each_segment_once(nano_settings: Settings, batch: torch.Tensor) -> None:

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from demix import config
+from demix.errors import DemixError
 from demix.models import apply_mask_function, build_net
 from demix.models.masknet import Features, Head
 from demix.models.stft import stft
@@ -68,7 +69,20 @@ class Engine:
         Args:
             stems: true stems `(items, stems, channels, samples)` on the device; the mixture is their sum.
             step: number of the batch, which decides the learning rate and the channel that is compared.
+
+        Raises:
+            DemixError: when the device has too little memory for it.
         """
+        try:
+            return self._step(stems, step)
+        except torch.OutOfMemoryError as error:
+            at_once = self.settings.speed.micro_batch or len(stems)
+            raise DemixError(
+                f"{self.device}: too little memory for a step of {at_once} segments at a time; "
+                f"set speed.micro_batch below {at_once}, or speed.checkpoint_activations=true"
+            ) from error
+
+    def _step(self, stems: Tensor, step: int) -> Tensor:
         options, how = self.settings.training, self.settings.speed
         self.net.train()
         for group in self.optimiser.param_groups:
@@ -79,7 +93,9 @@ class Engine:
         for number, piece in enumerate(pieces, start=1):
             # Ranks exchange gradients once a step, after the last piece, however many pieces each of them has.
             apart = isinstance(self._logits, DistributedDataParallel) and number < len(pieces)
-            with cast(DistributedDataParallel, self._logits).no_sync() if apart else nullcontext():
+            exchange = cast(DistributedDataParallel, self._logits).no_sync() if apart else nullcontext()
+            # Around the backward pass too, which may compute attention again.
+            with exchange, speed.attention(how.flash_attention):
                 loss = self._loss(piece, channel=step % config.CHANNELS)
                 weight = len(piece) * self.ranks.size / self.settings.data.batch_size
                 torch.autograd.backward(self.scaler.scale(loss * weight))
@@ -98,7 +114,7 @@ class Engine:
             spectra = transform(stems[:, :, channel])  # of the channel that is compared; of the other the sum alone
             both = [add_up(spectra), transform(add_up(stems[:, :, 1 - channel]))]
             mixture = torch.view_as_real(torch.stack(both if channel == 0 else both[::-1], dim=1))
-        with speed.autocast(settings.speed.precision, self.device), speed.attention(settings.speed.flash_attention):
+        with speed.autocast(settings.speed.precision, self.device):
             logits = self._logits(mixture, by_band=True)
         masks = apply_mask_function(logits[:, :, channel].float(), settings.model.mask)
         return band_loss(masks, spectra, stems[:, :, channel], bands=self.bands, loss=settings.loss, spectral=spectral)

@@ -7,13 +7,11 @@ tested on a CPU).
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from demix import config
@@ -89,27 +87,13 @@ def train(
     keep_freed_memory()
     options = settings.training
     device = pick_device(options.device)
-    check_stft(settings.spectral.n_fft, settings.spectral.hop_length)
-    check_ranks(ranks, settings, tracks)
-    valid = [track for track in tracks if track.split == "valid"]
-    if not valid:
-        raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
-    shortest = segment_samples(settings.data)
-    train_tracks = [track for track in tracks if track.split == "train"]
-    open_pool(train_tracks, segment_samples=shortest)
-    used = [*valid, *(track for track in train_tracks if track.samples >= shortest)]
-    if all(min(track.silent_share) >= 1 for track in valid):
-        raise DemixError(f"{settings.data.dataset}: expected a validation song that sounds, received silence; add one")
-    build_net(settings)  # what cannot be built leaves no folder behind
+    learnt, valid = _check(settings, tracks, ranks)
+    used = [*valid, *learnt]
     there = ranks.first(lambda: open_run(folder, settings, tracks=used, resume=resume))
-
     engine = Engine(settings, device=device, ranks=ranks)
     history = History(folder / HISTORY_FILE)
     progress = Progress()
-    if not there and ranks.main:
-        parameters = count_parameters(engine.net)
-        write_run(folder, settings, tracks=used, parameters=parameters, device=str(device), processes=ranks.size)
-    elif there:
+    if there:
 
         def warn(message: str) -> None:
             tell(TrainEvent("warning", 0, options.steps, message=message))
@@ -120,20 +104,16 @@ def train(
             progress = checkpoint.progress
             if ranks.main:
                 history.resume(progress.step)
+    elif ranks.main:
+        parameters = count_parameters(engine.net)
+        write_run(folder, settings, tracks=used, parameters=parameters, device=str(device), processes=ranks.size)
 
-    waiting: deque[tuple[int, Tensor]] = deque()  # losses that the host has not read yet
     behind = 0 if device.type == "cpu" else 1  # a GPU that the host waits for after every step has nothing to do then
+    unread: list[Tensor] = []  # losses that the host has not read yet, the latest last
     score = None
     saved_at = clock = time.monotonic()
-    feed = batches(train_tracks, settings, device=device, start=progress.step, ranks=ranks)
-    for stems in feed:
-        try:
-            waiting.append((progress.step + 1, engine.step(stems, progress.step)))
-        except torch.OutOfMemoryError as error:
-            raise DemixError(
-                f"{device}: too little memory for a step of {len(stems)} segments; set speed.micro_batch below "
-                f"{settings.speed.micro_batch or len(stems)}, or speed.checkpoint_activations=true"
-            ) from error
+    for stems in batches(learnt, settings, device=device, start=progress.step, ranks=ranks):
+        unread.append(engine.step(stems, progress.step))
         progress = replace(progress, step=progress.step + 1)
         step = progress.step
         due = step % options.valid_every == 0 or step == options.steps
@@ -142,21 +122,16 @@ def train(
         late = time.monotonic() - saved_at > 60 * options.checkpoint_minutes
         old = (row or ranks.size == 1) and ranks.gather(late)[0]
         save = due or old or (options.checkpoint_every and step % options.checkpoint_every == 0)
-        while len(waiting) > (0 if row or save else behind):
-            number, loss = waiting.popleft()
-            value = float(loss)
-            if not math.isfinite(value):
-                raise DemixError(
-                    f"{folder}: the loss became {value} at step {number}; the last checkpoint is kept, "
-                    "try a lower training.learning_rate or training.clip_norm"
-                )
-            progress = replace(progress, losses=progress.losses + value, count=progress.count + 1)
-            tell(TrainEvent("train", number, options.steps, loss=value, valid_sdr=score))
+        while len(unread) > (0 if row or save else behind):
+            number = step + 1 - len(unread)
+            loss = _read_loss(unread.pop(0), folder, number)
+            progress = replace(progress, losses=progress.losses + loss, count=progress.count + 1)
+            tell(TrainEvent("train", number, options.steps, loss=loss, valid_sdr=score))
         now = time.monotonic()
         progress, clock = replace(progress, seconds=progress.seconds + now - clock), now
         if due:
 
-            def report(share: float, step: int = step, loss: float = value) -> None:
+            def report(share: float, step: int = step, loss: float = loss) -> None:
                 tell(TrainEvent("validate", step, options.steps, share=share, loss=loss))
 
             score = validate(engine.ema, valid, settings=settings, device=device, on_progress=report, ranks=ranks)
@@ -178,3 +153,32 @@ def train(
         if due or save:
             saved_at = clock = time.monotonic()
     return progress
+
+
+def _check(
+    settings: config.Config, tracks: Sequence[StoredTrack], ranks: Ranks
+) -> tuple[list[StoredTrack], list[StoredTrack]]:
+    """Return the songs to learn from and those that choose the best weights, before a folder is made for nothing."""
+    check_stft(settings.spectral.n_fft, settings.spectral.hop_length)
+    check_ranks(ranks, settings, tracks)
+    valid = [track for track in tracks if track.split == "valid"]
+    if not valid:
+        raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
+    shortest = segment_samples(settings.data)
+    learnt = [track for track in tracks if track.split == "train"]
+    open_pool(learnt, segment_samples=shortest)
+    if all(min(track.silent_share) >= 1 for track in valid):
+        raise DemixError(f"{settings.data.dataset}: expected a validation song that sounds, received silence; add one")
+    build_net(settings)
+    return [track for track in learnt if track.samples >= shortest], valid
+
+
+def _read_loss(loss: Tensor, folder: Path, step: int) -> float:
+    """Wait for a loss and see that it is a number."""
+    value = float(loss)
+    if not math.isfinite(value):
+        raise DemixError(
+            f"{folder}: the loss became {value} at step {step}; the last checkpoint is kept, "
+            "try a lower training.learning_rate or training.clip_norm"
+        )
+    return value
