@@ -1,4 +1,4 @@
-"""Measure what each switch of `demix.config.Speed` does to a training step, against none of them.
+"""Measure what each switch of `demix.config.Speed` does to a training step, against none of them, and the plain step.
 
     python benchmarks/train_switches.py [--preset tiny] [--rounds 3] [--steps 8] [--set training.device=cpu ...]
 
@@ -9,6 +9,7 @@ round, and the memory held beside that of none.
 import argparse
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from demix.models import MODELS
@@ -44,13 +45,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         songs = write_songs(Path(folder))
         for net in options.net:
-            cases = {"none": [], **{name: SWITCHES[name] for name in options.only}}
-            found: dict[str, list[Figures]] = {name: [] for name in ("plain", *cases)}
+            common = [f'model.name="{net}"', f'model.preset="{options.preset}"', *options.settings]
+            none = Case("demix", "", [*common, *NONE], options.steps, songs)
+            cases = {
+                "plain": replace(none, how="plain"),
+                "plain, freed memory kept": replace(none, how="plain", keep_memory=True),
+                "none": none,
+                "freed memory not kept": replace(none, keep_memory=False),
+                **{name: replace(none, settings=[*none.settings, *SWITCHES[name]]) for name in options.only},
+            }
+            found: dict[str, list[Figures]] = {name: [] for name in cases}
             for _ in range(options.rounds):
-                for name in found:
-                    common = [f'model.name="{net}"', f'model.preset="{options.preset}"', *options.settings]
-                    chosen = [*common, *NONE, *cases.get(name, [])]
-                    case = Case("plain" if name == "plain" else "demix", "", chosen, options.steps, songs)
+                for name, case in cases.items():
                     found[name].append(run_case(case, name))
             base = found["none"]
             seconds = statistics.median(each.step_seconds for each in base)

@@ -42,6 +42,7 @@ class Case:
         settings: as for `--set`.
         steps: steps that are timed.
         songs: int16 files of songs to train on.
+        keep_memory: let the process keep freed memory; None is what `how` does by itself, `demix` keeps it.
     """
 
     how: str
@@ -49,6 +50,7 @@ class Case:
     settings: list[str]
     steps: int
     songs: list[str]
+    keep_memory: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,9 @@ def measure(case: Case) -> Figures:
     training = dataclasses.replace(settings.training, steps=WARM_STEPS + case.steps)
     settings = dataclasses.replace(settings, training=training)
     device = pick_device(training.device)
-    if case.how == "demix":
+    if case.how == "demix" if case.keep_memory is None else case.keep_memory:
         keep_freed_memory()
-    else:  # as one writes it down first: the songs stay on disk, batches are read in between steps
+    if case.how != "demix":  # as one writes it down first: the songs stay on disk, batches are read in between steps
         settings = dataclasses.replace(settings, speed=Speed(resident=False))
     tracks = [_track(Path(path)) for path in case.songs]
     base = _held(device)
