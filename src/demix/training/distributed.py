@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import torch
+
+# Before there is a group: loaded later, as DDP does, it keeps the group in its functions' defaults, and the group its
+# threads while Python ends.
+import torch.distributed.nn.functional
 from torch import distributed
 
 from demix import config
