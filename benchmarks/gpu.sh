@@ -35,13 +35,16 @@ failed=0
 first=${presets%% *}
 fast=(--set speed.precision=bfloat16 --set speed.channels_last=true --set "speed.compile=${COMPILE:-true}"
   --set "data.segment_seconds=${SEGMENT:-5.94}" --set "data.batch_size=${BATCH:-16}" --set "training.device=$device")
-bench=()
-for preset in $presets; do bench+=(--preset "$preset"); done
 
 "$python" -c 'import torch; print(torch.__version__, torch.version.cuda, torch.cuda.is_available() and torch.cuda.get_device_name())' |
   tee "$out/machine.txt"
 step parity 90 "$python" benchmarks/train_parity.py --device "$device" --preset "$first" --set "training.device=$device"
-step bench 240 "$python" -m demix bench train "${bench[@]}" "${fast[@]}" --steps "${STEPS:-20}" --rounds "${ROUNDS:-1}"
+for preset in $presets; do # a step for each, so that a limit takes only what comes after it
+  for net in unet vit; do
+    step "bench-$preset-$net" 90 "$python" -m demix bench train --preset "$preset" --net "$net" "${fast[@]}" \
+      --steps "${STEPS:-20}" --rounds "${ROUNDS:-1}"
+  done
+done
 for net in unet vit; do
   step "card-4gb-$net" 40 "$python" -m demix bench train "configs/musdb18-$net.toml" --net "$net" --alone \
     --steps "${CARD_STEPS:-4}" --rounds 1 --set "training.device=$device"
@@ -50,6 +53,9 @@ for net in unet vit; do
   step "profile-$net" 60 "$python" benchmarks/train_profile.py --net "$net" --preset "${presets##* }" --device "$device" \
     "${fast[@]}"
 done
-step switches 150 "$python" benchmarks/train_switches.py --preset "${presets##* }" --rounds 1 --steps "${STEPS:-20}" \
-  --set "data.batch_size=${BATCH:-16}" --set "data.segment_seconds=${SEGMENT:-5.94}" --set "training.device=$device"
+for net in unet vit; do
+  step "switches-$net" 120 "$python" benchmarks/train_switches.py --net "$net" --preset "${presets##* }" --rounds 1 \
+    --steps "${STEPS:-20}" --set "data.batch_size=${BATCH:-16}" --set "data.segment_seconds=${SEGMENT:-5.94}" \
+    --set "training.device=$device"
+done
 exit "$failed"

@@ -21,6 +21,7 @@ from demix.training.engine import Engine
 from demix.training.flops import count_step_flops
 
 KINDS = {  # the first that fits the name of a kernel (GPU) or an operation (CPU)
+    "fused by the compiler": r"^triton_(poi|red|per|for)_",  # their names list what is in them
     "attention": r"flash|fmha|attention|softmax_warp",
     "matrix products and convolutions": r"gemm|cutlass|cudnn|conv|wgrad|dgrad|xmma|nvjet|sm\d\d_|addmm|::mm|bmm|matmul",
     "transforms": r"fft|_r2c|_c2r",
@@ -59,8 +60,8 @@ def main() -> None:
     spent: dict[str, float] = {}
     for event in averages:
         seconds = (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / 1e6 / STEPS
-        if on_gpu and str(event.device_type).endswith("CPU"):
-            continue  # what the host spends on launching
+        if event.is_user_annotation or (on_gpu and str(event.device_type).endswith("CPU")):
+            continue  # a name around other events; what the host spends on launching
         kind = next(
             (kind for kind, names in KINDS.items() if re.search(names, event.key, re.IGNORECASE)), "elementwise"
         )

@@ -221,6 +221,29 @@ def test_old_checkpoint_and_other_speed_may_go_on(
     assert train(other, tmp_path / "run", tracks=tracks, resume=True).step == 6
 
 
+@pytest.mark.parametrize("switches", [("true", "true"), ("false", "true"), ("true", "false")])
+def test_resumed_run_ends_with_the_same_weights_however_maps_lie_in_memory(
+    switches: tuple[str, str], nano_settings: Settings, tracks: list[StoredTrack], tmp_path: Path
+) -> None:
+    """A fused AdamW walks through weights and their moments side by side, and does not look at strides."""
+    before, after = (
+        load_config(None, nano_settings("unet", f"speed.channels_last={switch}", "training.checkpoint_every=1"))
+        for switch in switches
+    )
+
+    def stop(event: TrainEvent) -> None:
+        if event.step == 4:
+            raise KeyboardInterrupt
+
+    train(load_config(None, nano_settings("unet")), tmp_path / "whole", tracks=tracks)
+    with pytest.raises(KeyboardInterrupt):
+        train(before, tmp_path / "cut", tracks=tracks, on_event=stop)
+    train(after, tmp_path / "cut", tracks=tracks, resume=True)
+    one, other = (load_file(tmp_path / name / LAST_FILE) for name in ("whole", "cut"))
+    for key in one:
+        torch.testing.assert_close(other[key], one[key], rtol=0, atol=1e-4)
+
+
 def test_time_trained_goes_on_and_leaves_validation_out(
     nano_settings: Settings, tracks: list[StoredTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

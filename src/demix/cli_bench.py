@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from demix.training.bench import Row
 
+WIDTH = 90  # of the table, in characters
+
 app = typer.Typer(help="Measure how fast this machine is.", no_args_is_help=True)
 
 
@@ -25,7 +27,7 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG]", help="TOML file whose settings are measured; see configs/.")
     ] = None,
-    nets: Annotated[list[str] | None, typer.Option("--net", help="unet or vit; both by default.")] = None,
+    nets: Annotated[list[str] | None, typer.Option("--net", help="unet or vit; that of CONFIG, or both.")] = None,
     presets: Annotated[
         list[str] | None, typer.Option("--preset", help="tiny, small or base; may be repeated; tiny by default.")
     ] = None,
@@ -54,7 +56,7 @@ def train(
     loaded = load_config(config, settings or ())
     with Bars() as bars:
         rows = bench_training(
-            nets or list(MODELS),
+            nets or ([loaded.model.name] if config else list(MODELS)),
             presets or [loaded.model.preset],
             config=config,
             settings=settings or (),
@@ -71,7 +73,17 @@ def train(
     from rich.console import Console
 
     title = f"{device}: batches of {loaded.data.batch_size} x {loaded.data.segment_seconds:g} s, {rounds} rounds"
-    Console(highlight=False).print(_table(rows, title))
+    console = Console(highlight=False)
+    Console(highlight=False, width=max(console.width, WIDTH)).print(_table(rows, title))  # no figure is cut short
+
+
+def _range(ratios: tuple[float, ...]) -> str:
+    """Write the middle of the rounds' ratios, and the lowest and the highest."""
+    from statistics import median
+
+    if len(ratios) < 2:
+        return "".join(f"{ratio:.2f}" for ratio in ratios)
+    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
 def _table(rows: "list[Row]", title: str) -> "Table":
@@ -93,6 +105,6 @@ def _table(rows: "list[Row]", title: str) -> "Table":
             "" if row.flops is None else f"{row.flops / 1e9:.0f}",
             "" if row.peak_share is None else f"{row.peak_share:.0%}",
             f"{row.peak_bytes / 2**20:.0f}",
-            " ".join(f"{ratio:.2f}" for ratio in row.times_plain),
+            _range(row.times_plain),
         )
     return table

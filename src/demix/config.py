@@ -143,7 +143,7 @@ class Speed:
 
     Args:
         precision: of the net's matrix products and convolutions: `float32`, `tf32`, `bfloat16` or `float16`. Weights,
-            transforms, features and loss stay float32.
+            transforms, features and loss stay float32, with `tf32` in sums over bands unless all is `float32`.
         compile: let `torch.compile` fuse the net's operations; needs a C++ compiler, on a GPU Triton.
         channels_last: keep maps with their channels side by side, as tensor cores want convolutions.
         flash_attention: let PyTorch choose among its fused kernels; else attention is plain matrix products.

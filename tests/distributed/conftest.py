@@ -17,7 +17,7 @@ from demix.data.store import open_store
 from demix.training.checkpoint import LAST_FILE
 from demix.training.loop import train
 
-PATIENCE_SECONDS = 150.0  # for anything at all; machines that run tests may be slow
+PATIENCE_SECONDS = 240.0  # for anything at all; machines that run tests may be slow
 
 # Not a multiple of two, so that the shares of two processes differ; and taken in pieces, so that gradients add up.
 BATCHES = {"unet": (3, 1), "vit": (5, 2)}

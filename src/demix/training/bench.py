@@ -142,6 +142,9 @@ def run_case(case: Case, name: str) -> Figures:
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+        known = f"{DemixError.__module__}.{DemixError.__name__}: "
+        if reason.startswith(known):
+            raise DemixError(reason.removeprefix(known))
         raise DemixError(f"{name}: its training step could not be measured: {reason}; try a smaller data.batch_size")
     return Figures(**json.loads(done.stdout.splitlines()[-1]))
 

@@ -26,6 +26,7 @@ from demix.training.engine import Engine
 from demix.training.feed import batches
 from demix.training.open_unmix import open_unmix_step
 from demix.training.plain import plain_step
+from demix.training.speed import set_matrix_precision
 
 WARM_STEPS = 3  # until kernels are chosen, compiled and cached
 PRODUCT_SECONDS = 0.5  # how long matrix products are timed for the device's peak
@@ -61,8 +62,8 @@ class Figures:
         step_seconds: of one step, reading included.
         waiting_share: share of the time in which the device had no batch to work on: reading, copying, cutting.
         peak_bytes: most memory held at once; on a GPU by tensors, on a CPU by the process beyond what it began with.
-        product_flops: floating-point operations per second of a large matrix product in the step's precision, the best
-            of several in the same process: the device's peak as it can be had.
+        product_flops: floating-point operations per second of a large matrix product, in float32 or the step's
+            precision, the best of several in the same process: the device's peak as it can be had.
         parameters: trained numbers.
         audio_seconds: music in a batch.
     """
@@ -86,7 +87,7 @@ def measure(case: Case) -> Figures:
     if case.how != "demix":  # as one writes it down first: the songs stay on disk, batches are read in between steps
         settings = dataclasses.replace(settings, speed=Speed(resident=False))
     tracks = [_track(Path(path)) for path in case.songs]
-    base = _held(device)
+    base = _held(device, anew=True)
     step, parameters = _prepare(case, settings, device)
     feed = batches(tracks, settings, device=device, start=0)
     marks: list[tuple[Any, Any]] = []
@@ -107,7 +108,7 @@ def measure(case: Case) -> Figures:
         step_seconds=whole / case.steps,
         waiting_share=waiting / whole,
         peak_bytes=_held(device) - base,
-        product_flops=product_flops(device, settings.speed.precision),
+        product_flops=max(product_flops(device, precision) for precision in {"float32", settings.speed.precision}),
         parameters=parameters,
         audio_seconds=settings.data.batch_size * segment_samples(settings.data) / SAMPLE_RATE,
     )
@@ -118,6 +119,7 @@ def _prepare(case: Case, settings: Config, device: torch.device) -> tuple[Callab
     if case.how == "demix":
         engine = Engine(settings, device=device)
         return engine.step, sum(value.numel() for value in engine.net.parameters())
+    set_matrix_precision("float32")  # PyTorch's own default rounds the convolutions of a GPU to TF32
     if case.how == "open-unmix":
         theirs = open_unmix_step(settings, device)
         return lambda stems, _: theirs(stems), 0
@@ -180,10 +182,15 @@ def _finish(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _held(device: torch.device) -> int:
-    """Return the most memory held so far in bytes; 0 where the system does not tell."""
+def _held(device: torch.device, *, anew: bool = False) -> int:
+    """Return the most memory held so far, or from here on, in bytes; 0 where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "linux":  # what getrusage tells there begins with the peak of the process that started this one
+        if anew:
+            Path("/proc/self/clear_refs").write_text("5")
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.split("VmHWM:")[1].split()[0])
     try:
         import resource
     except ImportError:  # Windows

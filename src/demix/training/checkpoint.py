@@ -110,6 +110,7 @@ def put_back(checkpoint: Checkpoint, engine: Engine) -> None:
             states.setdefault(int(index), {})[name] = value
         groups = engine.optimiser.state_dict()["param_groups"]
         engine.optimiser.load_state_dict({"state": states, "param_groups": groups})
+        _lay_out(engine.optimiser)
         scaler = _under("scaler", tensors)
         if scaler and engine.scaler.is_enabled():
             engine.scaler.load_state_dict(
@@ -124,6 +125,15 @@ def put_back(checkpoint: Checkpoint, engine: Engine) -> None:
     except (RuntimeError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DemixError(f"expected a checkpoint of this run, but {reason}; delete the run to start it anew") from error
+
+
+def _lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Keep the optimiser's state in memory as its weights lie there now, which a fused AdamW takes for granted."""
+    for group in optimiser.param_groups:
+        for weight in group["params"]:
+            for name, value in optimiser.state.get(weight, {}).items():
+                if value.shape == weight.shape:
+                    optimiser.state[weight][name] = torch.empty_like(weight).copy_(value)
 
 
 def _collect(engine: Engine) -> dict[str, Tensor]:

@@ -55,8 +55,8 @@ def batches(
     """Yield the stems of this rank's share of batches `start`, `start + 1` ..., `settings.training.steps` - 1.
 
     The songs are copied into the device's memory once where the settings allow it and they fit. Otherwise each batch is
-    read from the memory maps, by other processes where the settings name some, into memory that a GPU fetches from on
-    its own. Both ways make the same batches.
+    read from the memory maps, by other processes where the settings name some, into pinned memory that a GPU copies
+    from in its turn. Both ways make the same batches.
 
     Args:
         tracks: the songs to learn from.
@@ -104,6 +104,8 @@ def _read(reader: Reader, steps: range, device: torch.device) -> Iterator[tuple[
         except StopIteration:
             return
         except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
             raise DemixError(
                 f"a process that reads songs ahead ended ({str(error).splitlines()[0]}), most often for lack of "
                 "memory; lower speed.workers"

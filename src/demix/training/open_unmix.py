@@ -33,9 +33,8 @@ def open_unmix_step(settings: config.Config, device: torch.device) -> Callable[[
         raise DemixError(
             "Open-Unmix: expected the package openunmix, found none; pip install --no-deps openunmix==1.3.0"
         )
-    # Its modules import torchaudio, whose CPU builds do not load beside every PyTorch; the net itself never uses it.
-    if find_spec("torchaudio") is None:
-        sys.modules.setdefault("torchaudio", ModuleType("torchaudio"))
+    # Its modules import torchaudio, which does not load beside every PyTorch; the net itself never uses it.
+    sys.modules.setdefault("torchaudio", ModuleType("torchaudio"))
     make = import_module("openunmix.model").OpenUnmix
     spectral = settings.spectral
     bins = spectral.n_fft // 2 + 1

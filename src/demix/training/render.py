@@ -28,10 +28,8 @@ def render(pieces: Iterator[Tensor], draws: Draws, *, samples: int, device: torc
     for index, piece in zip(np.ndindex(*draws.length.shape), pieces, strict=True):
         if draws.length[index]:
             stem = stems[index]
-            stem.copy_(_stretch(piece, samples))
-            stem *= float(draws.factor[index])
-            if draws.swap[index]:
-                stem.copy_(stem.flip(0))
+            stem.copy_(_stretch(piece.flip(0) if draws.swap[index] else piece, samples))
+    stems *= torch.from_numpy(draws.factor)[..., None, None].to(device, non_blocking=True)
     return stems
 
 
