@@ -159,8 +159,8 @@ def test_who_gives_up_takes_the_song_along(serve: Any, song: Path, tmp_path: Pat
             time.sleep(0.05)
         time.sleep(0.5)
         client.send_signal(signal.SIGINT)
-        client.communicate(timeout=30)
-    assert client.returncode == 130
+        _, said = client.communicate(timeout=30)
+    assert client.returncode == 130, said.decode()
     assert 'demix_separations{status="queued"} 0.0' in server.http.get("/metrics").text
     assert not list((server.folder / "data/serve/files").iterdir())
     assert np.all([not path.is_file() for path in (tmp_path / "separated").rglob("*")])
