@@ -5,17 +5,30 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.distributed import HashStore
 
 from demix.runtime import BEST_FILE, HISTORY_FILE, RUN_FILE
 from demix.training.checkpoint import LAST_FILE
+from demix.training.meeting import agree
 
 Settings = Callable[..., list[str]]
 RESTARTS = ("--max-restarts", "1")
+
+# After a restart rank 0 comes late: the other must not take what the dead one has left for it.
+LATE = """
+import os, time
+from demix.cli import main
+
+if __name__ == "__main__":
+    time.sleep(1.5 if os.environ["RANK"] == "0" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "1" else 0)
+    main()
+"""
 
 
 def assert_same_run(run: Path, other: Path) -> None:
@@ -26,11 +39,28 @@ def assert_same_run(run: Path, other: Path) -> None:
             assert torch.equal(one[key], two[key]), key
 
 
+def test_processes_agree_on_a_new_name_whatever_the_dead_have_left() -> None:
+    store = HashStore()
+    agreed = []
+    for late in (0, 1, 2):
+        store.set("demix/name/2", "one that died before it met the others")
+        with ThreadPoolExecutor() as threads:
+            early = [threads.submit(agree, store, rank, 3) for rank in range(3) if rank != late]
+            time.sleep(0.1)
+            assert not any(name.done() for name in early if late == 0)
+            names = {name.result(20) for name in [threads.submit(agree, store, late, 3), *early]}
+        assert len(names) == 1
+        agreed += names
+    assert len(set(agreed)) == 3
+
+
 def test_killed_process_is_replaced_and_the_run_goes_on(
     launch: Callable, settings_of: Settings, pairs: dict, tmp_path: Path
 ) -> None:
     """The one that writes is killed, in the middle, from outside; the weights are exactly those of an unharmed run."""
-    job = launch(tmp_path, "killed", settings_of("unet"), torchrun=("--standalone", "--nproc-per-node", "2", *RESTARTS))
+    (tmp_path / "late.py").write_text(LATE)
+    torchrun = ("--standalone", "--nproc-per-node", "2", *RESTARTS)
+    job = launch(tmp_path, "killed", settings_of("unet"), torchrun=torchrun, program=("late.py", "train"))
     job.wait_for(LAST_FILE)
     first = (job.run / HISTORY_FILE).read_text()
     os.kill(job.ranks()[0], signal.SIGKILL)

@@ -112,11 +112,11 @@ def end_in_silence() -> NoReturn:
 def _meet() -> Meeting:
     store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
     again = rank == 0 and store.add("demix/meetings", 1) > 1
-    corner = PrefixStore(f"demix/{_agree(store, rank, size)}", store)
+    corner = PrefixStore(f"demix/{agree(store, rank, size)}", store)
     return Meeting(rank, size, int(os.environ["LOCAL_RANK"]), again, store, corner)
 
 
-def _agree(store: Store, rank: int, size: int) -> str:
+def agree(store: Store, rank: int, size: int) -> str:
     """Return a name that all living processes agree on, whatever the dead have left in the store.
 
     Everyone calls itself by a new name. Rank 0 tells its own to every name that it reads; the name of a dead process
