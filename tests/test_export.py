@@ -32,7 +32,10 @@ CASES = {
     "unet": ("unet",),
     "vit": ("vit",),
     "unet-sigmoid-phase": ("unet", 'model.mask="sigmoid"', "model.phase=true"),
-    "vit-window": ("vit", "model.options.window_frames=16", "model.options.rotary=false"),
+    "vit-window": ("vit", "model.options.window_frames=16", "model.options.positions=rows"),
+    "vit-no-positions": ("vit", "model.options.positions=none"),
+    "unet-dilated": ("unet", "model.options.bottleneck=dilated"),
+    "unet-attention": ("unet", "model.options.bottleneck=attention", "model.options.widths=[4, 16]"),
 }
 
 

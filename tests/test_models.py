@@ -10,11 +10,12 @@ from demix.config import Config, load_config
 from demix.errors import DemixError
 from demix.evaluation.cost import count_flops
 from demix.models import MODELS, apply_mask_function, build_net, count_parameters
+from demix.models.attention import rotary_angles, rotate
 from demix.models.bands import band_edges
 from demix.models.masknet import Features
 from demix.models.presets import PRESETS
 from demix.models.unet import UNet
-from demix.models.vit import ViT, rotary_angles, rotate
+from demix.models.vit import ViT
 
 SMALL_VIT = ("model.name=vit", "model.options.embed_dim=16", "model.options.depth=2", "model.options.num_heads=2")
 
@@ -144,8 +145,8 @@ def test_without_rotary_positions_shuffled_columns_give_shuffled_masks() -> None
     torch.manual_seed(0)
     options = [*SMALL_VIT, "model.options.patch_size=[16, 1]"]
     order = torch.randperm(12)
-    for rotary, same in (("false", True), ("true", False)):
-        net = build_net(load_config(None, [*options, f"model.options.rotary={rotary}"])).eval()
+    for positions, same in (("rows", True), ("none", True), ("all", False)):
+        net = build_net(load_config(None, [*options, f"model.options.positions={positions}"])).eval()
         assert isinstance(net, ViT)
         net.head.mix.weight.data[..., [0, 2]] = 0  # the head's convolution looks at the frames beside
         net.head.mix.weight.data[:, -2:] = 0  # and so does the contrast in time
@@ -154,6 +155,65 @@ def test_without_rotary_positions_shuffled_columns_give_shuffled_masks() -> None
         with torch.no_grad():
             difference = (net(mixture)[..., order] - net(mixture[..., order, :])).abs().max()
         assert (difference < 1e-4) == same
+
+
+def test_without_any_positions_shuffled_patches_give_shuffled_tokens() -> None:
+    """`positions=none`: neither time nor frequency; with `rows` frequency is known."""
+    torch.manual_seed(0)
+    order = torch.randperm(24)
+    for positions, same in (("none", True), ("rows", False), ("all", False)):
+        settings = load_config(None, [*SMALL_VIT, f"model.options.positions={positions}", "model.options.bands=48"])
+        net = build_net(settings).eval()
+        assert isinstance(net, ViT)
+        seen: list[torch.Tensor] = []
+        net.patch_embed.register_forward_hook(lambda *_, seen=seen: seen[0] if seen else None)
+        net.norm.register_forward_hook(lambda _module, _given, tokens, seen=seen: seen.append(tokens))
+        with torch.no_grad():
+            seen.append(torch.randn(1, 16, 6, 4))
+            net(spectrum(32))
+            patches, straight = seen[0].flatten(2), seen[1]
+            seen[:] = [patches[..., order].unflatten(2, (6, 4))]
+            net(spectrum(32))
+        assert ((seen[1] - straight[:, order]).abs().max() < 1e-4) == same
+
+
+BOTTLENECKS = (
+    ("model.options.bottleneck=dilated",),
+    ("model.options.bottleneck=attention", "model.options.widths=[8, 16, 16]"),
+)
+
+
+@pytest.mark.parametrize("options", BOTTLENECKS)
+def test_bottlenecks_see_far_and_every_parameter_learns(options: tuple[str, ...]) -> None:
+    torch.manual_seed(0)
+    net = build_net(load_config(None, ["model.options.widths=[8, 8, 16]", *options])).eval()
+    plain = build_net(load_config(None, ["model.options.widths=[8, 8, 16]"])).eval()
+    for block in (*net.encoder, *net.decoder, *plain.encoder, *plain.decoder):  # type: ignore[misc]
+        block.norm = torch.nn.Identity()
+    mixture, other = spectrum(128), spectrum(128, seed=1)
+    changed = mixture.clone()
+    changed[..., 120:, :] = other[..., 120:, :]
+    for step in getattr(net.bottleneck, "steps", ()):
+        step[1] = torch.nn.Identity()  # group normalisation hears the whole segment
+    with torch.no_grad():
+        far, near = ((each(mixture) - each(changed))[..., 72:80].abs().max() for each in (net, plain))
+    assert near == 0
+    assert far > 0
+    net(mixture).square().mean().backward()
+    for key, value in net.named_parameters():
+        if "norm" not in key and ".steps." not in key:
+            assert value.grad is not None, key
+            assert value.grad.abs().max() > 0, key
+
+
+def test_impossible_controls_are_refused() -> None:
+    for option in ("bottleneck=deep", "positions=learned"):
+        with pytest.raises(DemixError, match="expected one of"):
+            build_net(
+                load_config(None, [f"model.name={'vit' if 'pos' in option else 'unet'}", f"model.options.{option}"])
+            )
+    with pytest.raises(DemixError, match="multiple of 16"):
+        build_net(load_config(None, ["model.options.bottleneck=attention", "model.options.widths=[8, 12]"]))
 
 
 def test_bands_divide_the_bins_and_are_narrow_where_the_energy_is() -> None:

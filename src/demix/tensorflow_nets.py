@@ -19,9 +19,9 @@ from torch import nn
 
 from demix.errors import DemixError
 from demix.models import UNet, ViT
+from demix.models.attention import ROTARY_BASE, Block
 from demix.models.masknet import CONTRAST_BANDS, CONTRAST_FRAMES, Features, Head
 from demix.models.unet import Down, Up
-from demix.models.vit import ROTARY_BASE, Block
 
 Tensor = Any  # tf.Tensor: TensorFlow has no types
 
@@ -40,6 +40,8 @@ def compute_masks(net: nn.Module, spectrum: Tensor, mask: str) -> Tensor:
     Raises:
         DemixError: for a net that has no twin in here.
     """
+    if isinstance(net, UNet) and not isinstance(net.bottleneck, nn.Identity):
+        raise DemixError("model.options.bottleneck: expected 'plain' for TensorFlow; export this U-Net to ONNX")
     if not isinstance(net, UNet | ViT):
         raise DemixError(f"expected a UNet or ViT for TensorFlow, received {type(net).__name__}; export it to ONNX")
     features = _features(net.features, spectrum)
@@ -126,10 +128,12 @@ def _group_norm(norm: nn.GroupNorm, maps: Tensor) -> Tensor:
 def _vit(net: ViT, features: Tensor) -> Tensor:
     """Features to the maps that the tokens unfold to."""
     patched = _pad_to_multiple(features, *net.patch_size)
-    grid = _conv(net.patch_embed, patched) + _constant(net.row_embed.permute(1, 2, 0))
+    grid = _conv(net.patch_embed, patched)
+    if net.row_embed is not None:
+        grid += _constant(net.row_embed.permute(1, 2, 0))
     rows, columns, size = grid.shape[1], tf.shape(grid)[2], grid.shape[3]
     tokens = tf.reshape(grid, (-1, rows * columns, size))
-    angles = _rotary_angles(rows, columns, net.head_dim) if net.rotary else None
+    angles = _rotary_angles(rows, columns, net.head_dim) if net.positions == "all" else None
     penalty = _window_penalty(net, rows, columns)
     for block in cast(Iterable[Block], net.blocks):
         tokens = _block(block, tokens, angles, penalty)

@@ -4,18 +4,26 @@ Ronneberger et al. 2015, *U-Net* (encoder, decoder, skips); Jansson et al. 2017,
 Deep U-Net Convolutional Networks* (on magnitude spectrograms, stride 2, 5x5 kernels; Spleeter's net); Shi et al.
 2016, *Real-Time Single Image ... Sub-Pixel Convolutional Neural Network* (upsampling without the checkerboards of
 transposed convolutions).
+
+Two controls ask what the convolutions lack: `bottleneck="dilated"` and `"attention"` let every point of the smallest
+maps see far in time, in the manner of Yu and Koltun 2016, *Multi-Scale Context Aggregation by Dilated Convolutions*, or
+by a block of the ViT.
 """
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from demix.models.attention import Block, rotary_angles
 from demix.models.masknet import Features, Head, check_sizes, pad_to_multiple
 
 GROUPS = 4  # of maps, normalised together (Wu and He 2018, *Group Normalization*)
+DILATIONS = (1, 2, 4)  # in time, at the smallest size: a reach of 7 points, 5 s with five halvings
+BOTTLENECK_HEADS = 4  # of the attention at the smallest size
 
 
 class UNet(nn.Module):
@@ -31,6 +39,8 @@ class UNet(nn.Module):
         kernel_size: size of the encoder's kernels, in bands and frames; odd.
         head_maps: maps per band and frame that the decoder ends with.
         head_width: hidden maps of the full-resolution head.
+        bottleneck: what works on the smallest maps: `plain` (nothing more), `dilated` or `attention`, which needs a
+            last width that is a multiple of 16.
 
     Example:
         >>> net = UNet(bins=2049, stems=4, channels=2)
@@ -51,16 +61,20 @@ class UNet(nn.Module):
         kernel_size: int = 5,
         head_maps: int = 8,
         head_width: int = 16,
+        bottleneck: str = "plain",
     ) -> None:
         super().__init__()
         widths = tuple(widths)
         check_sizes(bins=bins, bands=bands, positive=(*widths, len(widths), kernel_size, head_maps, head_width))
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size: expected an odd number, received {kernel_size}")
+        if bottleneck not in BOTTLENECKS:
+            raise ValueError(f"bottleneck: expected one of {', '.join(BOTTLENECKS)}, received {bottleneck!r}")
         self.stride = 2 ** len(widths)
         self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase)
         encoder = (self.features.count, *widths)
         self.encoder = nn.ModuleList(Down(*pair, kernel_size) for pair in pairwise(encoder))
+        self.bottleneck = BOTTLENECKS[bottleneck](widths[-1])
         # From the bottom up; every step but the first also gets the encoder's maps of its size.
         decoder = (head_maps, *widths)
         skips = (*widths[:-1], 0)
@@ -80,7 +94,7 @@ class UNet(nn.Module):
         for down in self.encoder:
             maps = down(maps)
             skips.append(maps)
-        maps = skips.pop()
+        maps = self.bottleneck(skips.pop())
         for up in self.decoder:
             maps = up(maps)
             if skips:
@@ -125,3 +139,52 @@ class Up(nn.Module):
     ) -> Float[Tensor, "batch after twice_height twice_width"]:
         """Return the maps at the new size."""
         return nn.functional.gelu(self.norm(nn.functional.pixel_shuffle(self.conv(maps), 2)))
+
+
+class Dilated(nn.Module):
+    """Convolutions ever further apart in time, depthwise and then pointwise, each added to its input."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(maps, maps, 3, padding=(1, dilation), dilation=(1, dilation), groups=maps, bias=False),
+                group_norm(maps),
+                nn.GELU(),
+                nn.Conv2d(maps, maps, 1),
+            )
+            for dilation in DILATIONS
+        )
+
+    def forward(self, maps: Float[Tensor, "batch maps height width"]) -> Float[Tensor, "batch maps height width"]:
+        """Return maps of the same size that have seen far."""
+        for step in self.steps:
+            maps = maps + step(maps)
+        return maps
+
+
+class Attention(nn.Module):
+    """One transformer block over all points of the smallest maps."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        if maps % (4 * BOTTLENECK_HEADS):
+            raise ValueError(
+                f"widths: expected a last one that is a multiple of {4 * BOTTLENECK_HEADS}, received {maps}"
+            )
+        self.block = Block(maps, BOTTLENECK_HEADS, mlp_ratio=2.0)
+
+    def forward(self, maps: Float[Tensor, "batch maps height width"]) -> Float[Tensor, "batch maps height width"]:
+        """Return maps of the same size in which every point has heard every other."""
+        height, width = maps.shape[-2:]
+        angles = rotary_angles(height, width, self.block.head_dim, maps.device)
+        tokens = self.block(maps.flatten(2).transpose(1, 2), angles, None)
+        return tokens.transpose(1, 2).unflatten(2, (height, width))
+
+
+def _nothing(maps: int) -> nn.Module:
+    """Leave the smallest maps as they are, whatever their number."""
+    return nn.Identity()
+
+
+BOTTLENECKS: dict[str, Callable[[int], nn.Module]] = {"plain": _nothing, "dilated": Dilated, "attention": Attention}

@@ -9,11 +9,11 @@ and not how high.
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
+from demix.models.attention import Block, rotary_angles
 from demix.models.masknet import Features, Head, check_sizes, pad_to_multiple
 
-ROTARY_BASE = 100.0  # lowest rotation: one radian in 100 patches, the length of a long segment
+POSITIONS = ("all", "rows", "none")
 
 
 class ViT(nn.Module):
@@ -32,7 +32,8 @@ class ViT(nn.Module):
         mlp_ratio: hidden size of the MLP over `embed_dim`.
         head_maps: maps per band and frame that a token unfolds to.
         head_width: hidden maps of the full-resolution head.
-        rotary: turn queries and keys by their position; without it, attention over time knows no order.
+        positions: what a token knows of its place: `all`, `rows` (the learned frequency position alone: attention over
+            time knows no order), or `none`.
         window_frames: attend at most this many frames back and ahead; None is global attention.
 
     Example:
@@ -57,24 +58,28 @@ class ViT(nn.Module):
         mlp_ratio: float = 4.0,
         head_maps: int = 8,
         head_width: int = 16,
-        rotary: bool = True,
+        positions: str = "all",
         window_frames: int | None = None,
     ) -> None:
         super().__init__()
         check_sizes(bins=bins, bands=bands, positive=(*patch_size, embed_dim, depth, num_heads, head_maps, head_width))
         if window_frames is not None and (not isinstance(window_frames, int) or window_frames < 0):
             raise ValueError(f"window_frames: expected a number of frames from 0 on, received {window_frames!r}")
+        if positions not in POSITIONS:
+            raise ValueError(f"positions: expected one of {', '.join(POSITIONS)}, received {positions!r}")
         if len(patch_size) != 2:
             raise ValueError(f"patch_size: expected bands and frames, received {patch_size}")
         if embed_dim % (4 * num_heads):
             raise ValueError(f"embed_dim: expected a multiple of 4 * num_heads = {4 * num_heads}, received {embed_dim}")
         self.patch_size = (patch_size[0], patch_size[1])
-        self.head_maps, self.rotary, self.window_frames = head_maps, rotary, window_frames
+        self.head_maps, self.positions, self.window_frames = head_maps, positions, window_frames
         self.head_dim = embed_dim // num_heads
         rows = -(-bands // patch_size[0])
         self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase)
         self.patch_embed = nn.Conv2d(self.features.count, embed_dim, self.patch_size, stride=self.patch_size)
-        self.row_embed = nn.Parameter(0.02 * torch.randn(embed_dim, rows, 1))
+        # Drawn in any case, so that the other weights of a control begin as those of the net that it is held against.
+        row_embed = 0.02 * torch.randn(embed_dim, rows, 1)
+        self.row_embed = None if positions == "none" else nn.Parameter(row_embed)
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(embed_dim)
         self.unfold = nn.Linear(embed_dim, head_maps * self.patch_size[0] * self.patch_size[1])
@@ -86,10 +91,11 @@ class ViT(nn.Module):
         """Return mask logits for a spectrum of any number of frames: a row for each bin, or `by_band` for each band."""
         features = self.features(spectrum)
         bands, frames = features.shape[-2:]
-        grid = self.patch_embed(pad_to_multiple(features, *self.patch_size)) + self.row_embed
+        grid = self.patch_embed(pad_to_multiple(features, *self.patch_size))
+        grid = grid if self.row_embed is None else grid + self.row_embed
         rows, columns = grid.shape[-2:]
         tokens = grid.flatten(2).transpose(1, 2)
-        angles = rotary_angles(rows, columns, self.head_dim, tokens.device) if self.rotary else None
+        angles = rotary_angles(rows, columns, self.head_dim, tokens.device) if self.positions == "all" else None
         mask = self._window(rows, columns, tokens.device)
         for block in self.blocks:
             tokens = block(tokens, angles, mask)
@@ -108,52 +114,3 @@ class ViT(nn.Module):
             return None
         column = torch.arange(columns, device=device).repeat(rows)
         return (column[:, None] - column[None, :]).abs() * self.patch_size[1] <= self.window_frames
-
-
-class Block(nn.Module):
-    """One pre-norm transformer block: attention, then an MLP, each added to its input."""
-
-    def __init__(self, embed_dim: int, num_heads: int, mlp_ratio: float) -> None:
-        super().__init__()
-        self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
-        self.norm1 = nn.LayerNorm(embed_dim)
-        self.qkv = nn.Linear(embed_dim, 3 * embed_dim)
-        self.proj = nn.Linear(embed_dim, embed_dim)
-        self.norm2 = nn.LayerNorm(embed_dim)
-        hidden = int(embed_dim * mlp_ratio)
-        self.mlp = nn.Sequential(nn.Linear(embed_dim, hidden), nn.GELU(), nn.Linear(hidden, embed_dim))
-
-    def forward(
-        self,
-        tokens: Float[Tensor, "batch tokens embed_dim"],
-        angles: Float[Tensor, "2 tokens half"] | None,
-        mask: Bool[Tensor, "tokens tokens"] | None,
-    ) -> Float[Tensor, "batch tokens embed_dim"]:
-        """Return the tokens after attention and MLP."""
-        qkv = self.qkv(self.norm1(tokens))
-        qkv = qkv.reshape(*tokens.shape[:2], 3, self.num_heads, self.head_dim)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        if angles is not None:
-            query, key = rotate(query, angles), rotate(key, angles)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        tokens = tokens + self.proj(attended.transpose(1, 2).flatten(2))
-        return tokens + self.mlp(self.norm2(tokens))
-
-
-def rotary_angles(rows: int, columns: int, head_dim: int, device: torch.device) -> Float[Tensor, "2 tokens half"]:
-    """Cosine and sine by which pairs of a head's features turn: first half by row, second half by column."""
-    quarter = head_dim // 4
-    speeds = ROTARY_BASE ** (-torch.arange(quarter, device=device) / quarter)
-    row = torch.arange(rows, device=device).repeat_interleave(columns)
-    column = torch.arange(columns, device=device).repeat(rows)
-    angle = torch.cat([row[:, None] * speeds, column[:, None] * speeds], dim=1)
-    return torch.stack([angle.cos(), angle.sin()])
-
-
-def rotate(
-    heads: Float[Tensor, "batch heads tokens head_dim"], angles: Float[Tensor, "2 tokens half"]
-) -> Float[Tensor, "batch heads tokens head_dim"]:
-    """Turn each pair (feature, feature + half) of every token by the token's angles."""
-    cosine, sine = angles
-    first, second = heads.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
