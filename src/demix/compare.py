@@ -1,6 +1,5 @@
 """The comparison from end to end: prepare, train every net on the same batches, score, report."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from demix.data import LICENCES, dataset_label, open_dataset
 from demix.data.library import open_prepared
 from demix.data.store import PrepareEvent
 from demix.errors import DemixError
-from demix.evaluation.evaluate import RESULTS_FILE, EvaluateEvent, evaluate, fingerprint_inputs
+from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
 from demix.models import MODELS, build_net
 from demix.report.build import build
 from demix.training.loop import TrainEvent, train
@@ -79,7 +78,7 @@ def compare(runs: Sequence[PlannedRun], out: Path, *, listener: Listener) -> Pat
 
         train(run.settings, run.folder, tracks=tracks, resume=True, on_event=tell)
     folders = [run.folder for run in runs]
-    if not _is_scored(out, fingerprint_inputs(folders, test)):
+    if not is_scored(out, fingerprint_inputs(folders, test)):
         licence = LICENCES.get(dataset, "not recorded")
         device = runs[0].settings.training.device
         evaluate(
@@ -114,11 +113,3 @@ def check_alike(runs: Sequence[PlannedRun]) -> None:
         for key in ("mask", "phase"):
             if getattr(first.model, key) != getattr(other.model, key):
                 raise DemixError(f"model.{key} differs between the runs; make it alike")
-
-
-def _is_scored(out: Path, inputs: dict[str, str]) -> bool:
-    """Tell whether `out` holds the scores of exactly these weights on exactly these songs."""
-    try:
-        return bool(json.loads((out / RESULTS_FILE).read_text(encoding="utf-8")).get("inputs") == inputs)
-    except (OSError, ValueError, AttributeError):
-        return False

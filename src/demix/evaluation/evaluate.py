@@ -5,29 +5,27 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from demix import __version__, config, provenance
+from demix import __version__, provenance
 from demix.config import SAMPLE_RATE, STEMS
-from demix.data import ARTISTS
 from demix.data.stored import fingerprint
 from demix.data.track import Audio, Track
 from demix.errors import DemixError
 from demix.evaluation import excerpt
 from demix.evaluation.baselines import BASELINES
-from demix.evaluation.cost import count_flops
 from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scores, write_seconds
 from demix.files import atomic
-from demix.models import MODEL_LABELS, count_parameters
 from demix.pretrained import make_separator
 from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run, pick_device
 
 RESULTS_FILE = "results.json"
+PARTS = ("controls", "loops", "probes")  # folders beside the scores that have been made by themselves
 BASELINE_LABELS = {
     "mixture": "Mixture (floor)",
     "equal": "Equal masks (nothing learned)",
@@ -54,11 +52,16 @@ def evaluate(
     dataset: str,
     licence: str,
     device: str = "auto",
+    baselines: Sequence[str] | None = None,
+    heard: Collection[str] | None = None,
+    about: Mapping[str, Mapping[str, Any]] | None = None,
+    more: Mapping[str, Any] | None = None,
     on_event: Callable[[EvaluateEvent], None] | None = None,
 ) -> Path:
-    """Score runs and all baselines on songs.
+    """Score runs and baselines on songs.
 
-    Every system separates the same mixtures. The files of an earlier evaluation in `out` are replaced at the end.
+    Every system separates the same mixtures. The files of an earlier evaluation in `out` are replaced at the end; the
+    folders `PARTS` in it stay.
 
     Args:
         folders: run folders.
@@ -67,6 +70,10 @@ def evaluate(
         dataset: the name of the songs' data set, for the report.
         licence: its licence, for the report.
         device: where the nets run.
+        baselines: keys of `BASELINES` that are scored beside the nets; all by default.
+        heard: names of the runs whose excerpt is kept, to be heard and seen; all by default.
+        about: by name of a run, what its entry in results.json says beside what is known anyway, as its group.
+        more: further entries of results.json.
         on_event: told about progress.
 
     Returns:
@@ -79,12 +86,14 @@ def evaluate(
         raise DemixError(f"{dataset}: expected at least one song to score, received none; choose another split")
     tell = on_event or (lambda event: None)
     _check_out(out)
-    inputs = fingerprint_inputs(folders, tracks)
+    inputs = fingerprint_inputs(folders, tracks, baselines=baselines, about=about, more=more)
     runs = [load_run(folder, device=device) for folder in folders]
     _check_runs(runs, tracks)
-    nets = [_describe_net(run) for run in runs]
+    nets = [{**describe_net(run), **(about or {}).get(run.name, {})} for run in runs]
     separators = {run.name: make_separator(run.net, run.config, device=pick_device(device)) for run in runs}
-    names = [*separators, *BASELINES]
+    chosen = list(BASELINES) if baselines is None else list(baselines)
+    names = [*separators, *chosen]
+    kept = {*(separators if heard is None else heard), "oracle"}
     scores: list[ScoreRow] = []
     seconds: list[SecondRow] = []
     spent = dict.fromkeys(separators, 0.0)
@@ -101,7 +110,7 @@ def evaluate(
             stems, mixture = track.load()
             music_seconds += mixture.shape[-1] / SAMPLE_RATE
             start = excerpt.choose_start(stems)
-            heard: dict[str, Audio] = {}
+            excerpts: dict[str, Audio] = {}
             for place, name in enumerate(names):
                 done = index * len(names) + place
 
@@ -119,15 +128,15 @@ def evaluate(
                 rows = score_track(stems, estimates, system=name, track=track.name, split=track.split)
                 scores.extend(rows[0])
                 seconds.extend(rows[1])
-                if index == 0 and (name in separators or name == "oracle"):
-                    heard[name] = excerpt.cut(estimates, start)
+                if index == 0 and name in kept:
+                    excerpts[name] = excerpt.cut(estimates, start)
                 report(1.0)
             if index == 0:
                 picture = excerpt.write_excerpt(
                     scratch,
                     mixture=excerpt.cut(mixture, start),
                     truth=excerpt.cut(stems, start),
-                    estimates=heard,
+                    estimates=excerpts,
                     track=track.name,
                     start=start,
                 )
@@ -136,20 +145,20 @@ def evaluate(
         for run in runs:
             _copy_history(run, scratch)
         systems = [{**net, "realtime_factor": music_seconds / spent[net["name"]]} for net in nets]
-        systems += [{"name": name, "kind": "baseline", "label": BASELINE_LABELS[name]} for name in BASELINES]
+        systems += [{"name": name, "kind": "baseline", "label": BASELINE_LABELS[name]} for name in chosen]
         facts = {
             "name": out.name,
             "created": provenance.timestamp(),
             "version": __version__,
             "commit": provenance.git_commit(),
             "command": " ".join(["demix", *sys.argv[1:]]),
-            "seeds": 1,  # of every net: runs are not pooled
             "split": tracks[0].split,
-            "dataset": _describe_songs(runs, tracks, dataset, licence, music_seconds),
+            "dataset": describe_songs(runs, tracks, dataset, licence, music_seconds),
             "systems": systems,
             "excerpt": picture,
             "machine": provenance.machine(),
             "inputs": inputs,
+            **(more or {}),
         }
         with atomic(scratch / RESULTS_FILE) as file:
             file.write((json.dumps(facts, indent=2) + "\n").encode())
@@ -180,9 +189,14 @@ def _check_runs(runs: Sequence[Run], tracks: Sequence[Track]) -> None:
                 )
 
 
-def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track]) -> dict[str, str]:
-    """Return what decides the scores: hashes of every run's weights and of every song, and this version."""
+def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track], **asked: object) -> dict[str, str]:
+    """Return what decides the scores: hashes of every run's weights and of every song, this version.
+
+    What else is `asked` of `evaluate`, as `baselines`, counts where it is not None.
+    """
     hashes = {"version": __version__}
+    if any(value is not None for value in asked.values()):
+        hashes["asked"] = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     for folder in folders:
         path = folder / BEST_FILE
         hashes[f"run {folder.name}"] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
@@ -191,57 +205,12 @@ def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track]) -> dict
     return hashes
 
 
-def _describe_net(run: Run) -> dict[str, Any]:
-    settings = run.config
-    return {
-        "name": run.name,
-        "kind": "net",
-        "label": MODEL_LABELS.get(settings.model.name, settings.model.name),
-        "parameters": count_parameters(run.net),
-        "gflops_per_second": count_flops(run.net, settings) / 1e9,
-        "training_seconds": _training_seconds(run),
-        "steps": settings.training.steps,
-        "best_step": run.step,
-        "batch_size": settings.data.batch_size,
-        "segment_seconds": settings.data.segment_seconds,
-        "mask": settings.model.mask,
-        "seed": settings.training.seed,
-        "config": config.to_dict(settings),
-        "machine": run.record.get("machine", {}),
-    }
-
-
-def _describe_songs(
-    runs: Sequence[Run], tracks: Sequence[Track], dataset: str, licence: str, music_seconds: float
-) -> dict[str, Any]:
-    """Say what was learnt from and what was scored."""
-    trained: Mapping[str, Any] = runs[0].record if runs else {}
-    songs = trained.get("tracks", {})
-    learnt_from = runs[0].config.data.dataset if runs else dataset
-    same_artists = {"artists": ARTISTS[dataset]} if dataset == learnt_from and dataset in ARTISTS else {}
-    return {
-        **same_artists,
-        "name": dataset,
-        "root_label": learnt_from,
-        "licence": licence,
-        "train": sorted(songs.get("train", [])),
-        "valid": sorted(songs.get("valid", [])),
-        "test": [track.name for track in tracks],
-        "train_minutes": trained.get("train_seconds", 0.0) / 60,
-        "test_minutes": music_seconds / 60,
-    }
-
-
-def _training_seconds(run: Run) -> float:
-    """Return the seconds trained, from the last row of the run's history; 0 without one."""
-    path = run.folder / HISTORY_FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+def is_scored(out: Path, inputs: Mapping[str, str]) -> bool:
+    """Tell whether `out` holds the scores of exactly these weights on exactly these songs."""
     try:
-        return float(lines[-1].split(",")[1]) if len(lines) > 1 else 0.0
-    except (IndexError, ValueError) as error:
-        raise DemixError(
-            f"{path}: expected step,seconds,... in every line, but {error}; train the run again"
-        ) from error
+        return bool(json.loads((out / RESULTS_FILE).read_text(encoding="utf-8")).get("inputs") == inputs)
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _copy_history(run: Run, folder: Path) -> None:
@@ -254,6 +223,9 @@ def _copy_history(run: Run, folder: Path) -> None:
 def _replace_folder(scratch: Path, out: Path) -> None:
     """Put the finished folder in the place of an earlier one."""
     try:
+        for part in PARTS:
+            if (out / part).is_dir():
+                (out / part).replace(scratch / part)
         old = out.with_name(f".{out.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if out.exists():
