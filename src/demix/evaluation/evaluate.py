@@ -19,6 +19,7 @@ from demix.data.track import Audio, Track
 from demix.errors import DemixError
 from demix.evaluation import excerpt
 from demix.evaluation.baselines import BASELINES
+from demix.evaluation.describe import describe_net, describe_songs
 from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scores, write_seconds
 from demix.files import atomic
 from demix.pretrained import make_separator
