@@ -106,6 +106,9 @@ def compare(
     preset: Annotated[str | None, typer.Option(help="Sizes of the nets: tiny, small or base.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the comparison.")] = None,
     settings: Settings = None,
+    protocol: Annotated[
+        Path | None, typer.Option(help="Run all that a protocol says (docs/protocol.md), instead of other settings.")
+    ] = None,
     checkpoints: Checkpoints = Path("checkpoints"),
     results: ResultsFolder = Path("results"),
 ) -> None:
@@ -119,6 +122,10 @@ def compare(
         demix data download musdb18
 
         demix compare configs/musdb18-unet.toml configs/musdb18-vit.toml --name musdb18
+
+    The evidence, with several seeds, controls and probes, as a protocol says that was written before:
+
+        demix compare --protocol configs/protocol-tiny.toml
     """
     from demix.cli_bars import Bars
     from demix.cli_summary import print_summary
@@ -131,6 +138,16 @@ def compare(
     from demix.compare import compare as run_comparison
     from demix.data import dataset_label
 
+    if protocol is not None:
+        if configs or data or preset or name or settings:
+            raise DemixError(f"--protocol: expected no other settings, since {protocol} has them all; change it there")
+        from demix.evidence import gather_evidence
+
+        with Bars() as bars:
+            page = gather_evidence(protocol, checkpoints=checkpoints, results=results, listener=bars)
+        print_summary(summary(page.parent))
+        typer.echo(f"report: {page}")
+        return
     changes = list(settings or ())
     changes += [f"data.dataset={json.dumps(data, ensure_ascii=False)}"] if data else []
     changes += [f"model.preset={json.dumps(preset)}"] if preset else []

@@ -66,6 +66,10 @@ class Bars:
         """Show what is measured."""
         self._show("measure", done, total, name)
 
+    def on_stage(self, stage: str, done: float, total: float, detail: str) -> None:
+        """Show how far a stage of a protocol is."""
+        self._show(stage, done, total, detail)
+
     def on_evaluate(self, event: "EvaluateEvent") -> None:
         """Show a system separating a song."""
         self._show("score", event.done, event.total, f"{event.system} on {event.track}")

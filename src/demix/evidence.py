@@ -1,47 +1,29 @@
 """The evidence: a protocol from end to end. Trials, nets, controls, scores, probes, loops, report.
 
-Every stage reuses what is there: run again, it goes on with what was interrupted.
+Every stage reuses what is there: run again, it goes on with what was interrupted. What each part writes is said in
+README, "What is written where".
 """
 
 import csv
+import dataclasses
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from demix import config, protocol
-from demix.compare import PlannedRun, check_alike
+from demix import evidence_parts as parts
 from demix.data import LICENCES, dataset_label, open_dataset
 from demix.data.library import open_prepared
 from demix.data.store import PrepareEvent
-from demix.data.stored import StoredTrack
 from demix.data.track import Track
 from demix.errors import DemixError
 from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
+from demix.evidence_runs import Trained, Trial, choose_learning_rates, chosen_rates, train_nets
 from demix.files import atomic
-from demix.training.loop import TrainEvent, train
+from demix.protocol import METRIC, read_protocol
+from demix.protocol import Protocol as Plan
+from demix.report.build import build
 from demix.training.memory import count_step_memory
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One trial of a learning rate, a row of trials.csv."""
-
-    net: str
-    learning_rate: float
-    steps: int
-    valid_sdr: float
-    chosen: bool
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One trained run: which variant, which seed, which folder."""
-
-    variant: protocol.Variant
-    seed: int
-    run: PlannedRun
 
 
 class Listener(Protocol):
@@ -52,3 +34,117 @@ class Listener(Protocol):
 
     def on_stage(self, stage: str, done: float, total: float, detail: str) -> None:
         """Hear how far a stage is."""
+
+
+def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: Listener) -> Path:
+    """Run a protocol: train, score, probe, report.
+
+    Args:
+        path: the protocol's file.
+        checkpoints: where run folders lie.
+        results: where results folders lie.
+        listener: told about progress.
+
+    Returns:
+        The path of the report, `results/<name>/index.html`.
+
+    Raises:
+        DemixError: for a protocol that cannot be run, and whatever its parts raise.
+    """
+    plan = read_protocol(path)
+    out = results / plan.name
+    tell = listener.on_stage
+    dataset = _dataset(plan, path)
+    test = [track for track in open_dataset(dataset) if track.split == "test"]
+    if not test:
+        raise DemixError(f"{dataset}: expected at least one test song to compare on, received none; add a test split")
+    tracks = open_prepared(dataset, on_event=listener.on_prepare)
+    trials = choose_learning_rates(plan, path, checkpoints=checkpoints, tracks=tracks, tell=tell)
+    rates = chosen_rates(trials)
+    nets = train_nets(plan, path, rates=rates, checkpoints=checkpoints, tracks=tracks, tell=tell)
+    facts = {
+        "protocol": {
+            "name": plan.name,
+            "metric": METRIC,
+            **dataclasses.asdict(plan.rule),
+            "seeds": list(plan.seeds),
+            "text": plan.text,
+        }
+    }
+    _score(nets, test, out, dataset, more=facts, tell=tell)
+    _write_trials(out / "trials.csv", trials)
+    if plan.chunk_seconds:
+        parts.score_chunks(nets, test, out, plan.chunk_seconds, tell=tell)
+    if plan.controls:
+        controls = train_nets(plan, path, rates=rates, checkpoints=checkpoints, tracks=tracks, tell=tell, controls=True)
+        _score(controls, test, out / "controls", dataset, baselines=("mixture", "oracle"), tell=tell)
+    if plan.probes.seeds:
+        parts.probe_nets(nets, test, out / "probes", plan.probes, tell=tell)
+    if plan.loops.bases:
+        songs = parts.make_loops(test, out / "loop-songs", plan.loops)
+        _score(nets, songs, out / "loops", dataset, baselines=("mixture",), tell=tell)
+        parts.copy_conditions(out / "loop-songs", out / "loops")
+    return build(out)
+
+
+def _dataset(plan: Plan, path: Path) -> str:
+    """Return the one data set that all runs of the protocol are trained on."""
+    from demix.protocol import settings_of
+
+    named = {settings_of(plan, variant, path).data.dataset for variant in (*plan.nets, *plan.controls)}
+    if len(named) > 1:
+        raise DemixError(f"{path}: expected one data set for all runs, received {', '.join(sorted(named))}")
+    return named.pop()
+
+
+def _score(
+    runs: Sequence[Trained],
+    songs: Sequence[Track],
+    out: Path,
+    dataset: str,
+    *,
+    tell: parts.Tell,
+    baselines: Sequence[str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Score runs into `out`, unless exactly these are scored there."""
+    folders = [trained.run.folder for trained in runs]
+    memory = {trained.variant.group: trained for trained in reversed(runs)}
+    step_mib = {group: count_step_memory(trained.run.settings) / 2**20 for group, trained in memory.items()}
+    about = {trained.run.folder.resolve().name: _describe(trained, step_mib) for trained in runs}
+    heard = [trained.run.folder.resolve().name for trained in memory.values() if not trained.variant.of]
+    asked = {"baselines": baselines, "heard": heard, "about": about, "more": more}
+    if is_scored(out, fingerprint_inputs(folders, songs, baselines=baselines, about=about, more=more)):
+        return
+
+    def listen(event: EvaluateEvent) -> None:
+        tell(f"score {out.name}", event.done, event.total, f"{event.system} on {event.track}")
+
+    evaluate(
+        folders,
+        songs,
+        out,
+        dataset=dataset_label(dataset),
+        licence=LICENCES.get(dataset, "not recorded"),
+        device=runs[0].run.settings.training.device,
+        on_event=listen,
+        **asked,  # type: ignore[arg-type]
+    )
+
+
+def _describe(trained: Trained, step_mib: Mapping[str, float]) -> dict[str, Any]:
+    """Return what the report has to know of a run: which others it is pooled with, what it is a control of."""
+    variant = trained.variant
+    entry: dict[str, Any] = {"group": variant.group, "label": variant.label, "step_mib": step_mib[variant.group]}
+    return {**entry, "of": variant.of or variant.group, "aspect": variant.aspect}
+
+
+def _write_trials(path: Path, trials: Sequence[Trial]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([each.name for each in dataclasses.fields(Trial)])
+    for trial in trials:
+        score = f"{trial.valid_sdr:.6f}"
+        writer.writerow([trial.net, f"{trial.learning_rate:g}", trial.steps, score, int(trial.chosen)])
+    with atomic(path) as file:
+        file.write(text.getvalue().encode())

@@ -199,6 +199,8 @@ def _check(protocol: Protocol, path: Path) -> None:
     """Raise `DemixError` for what could not be run, before anything is."""
     groups = [variant.group for variant in (*protocol.nets, *protocol.controls)]
     nets = [net.group for net in protocol.nets]
+    if not protocol.name or Path(protocol.name).name != protocol.name or protocol.name.startswith((".", "-")):
+        raise DemixError(f"{path}: name: expected a plain folder name, received {protocol.name!r}; leave out slashes")
     if len(nets) != 2:
         raise DemixError(f"{path}: nets: expected two to compare, received {len(nets)}")
     for group in groups:

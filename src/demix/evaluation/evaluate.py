@@ -26,7 +26,7 @@ from demix.pretrained import make_separator
 from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run, pick_device
 
 RESULTS_FILE = "results.json"
-PARTS = ("controls", "loops", "probes")  # folders beside the scores that have been made by themselves
+PARTS = ("controls", "loop-songs", "loops", "probes")  # folders beside the scores that have been made by themselves
 BASELINE_LABELS = {
     "mixture": "Mixture (floor)",
     "equal": "Equal masks (nothing learned)",

@@ -33,6 +33,10 @@ from demix.training.validation import validate
 HISTORY_ROWS = 500  # a run's history has about this many rows, however long it is
 
 
+class NotFiniteError(DemixError):
+    """The loss became infinite or no number: this training has come to its end."""
+
+
 @dataclass(frozen=True)
 class TrainEvent:
     """What a progress bar needs to know.
@@ -177,7 +181,7 @@ def _read_loss(loss: Tensor, folder: Path, step: int) -> float:
     """Wait for a loss and see that it is a number."""
     value = float(loss)
     if not math.isfinite(value):
-        raise DemixError(
+        raise NotFiniteError(
             f"{folder}: the loss became {value} at step {step}; the last checkpoint is kept, "
             "try a lower training.learning_rate or training.clip_norm"
         )
