@@ -5,13 +5,16 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help compare serve test drills image-test test-tensorflow lint check
+.PHONY: help compare evidence serve test drills image-test test-tensorflow lint check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 compare: .venv/stamp-compare ## train both nets on the songs in here, score them, write the report
 	$(BIN)/demix compare
+
+evidence: .venv/stamp-compare ## the whole protocol: seeds, controls, probes, an hour on two cores
+	$(BIN)/demix compare --protocol configs/protocol-tiny.toml
 
 serve: .venv/stamp-serve ## serve a page to listen with, and an API, at http://localhost:8000
 	$(BIN)/demix serve
