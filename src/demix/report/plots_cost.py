@@ -138,19 +138,17 @@ def _scale(axes: Axes, costs: list[float]) -> None:
 
 
 def _name(axes: Axes, cost: Cost, nets: list[_Point]) -> None:
-    """Write each net's name beside its sign, and leave room for it above and below."""
+    """Write each net's name beside its sign, the higher one's a little above it, and leave room on all sides."""
     low, high = axes.get_ylim()
-    room = max(0.3, 0.25 * (high - low))
+    room = max(0.15, 0.12 * (high - low))
     axes.set_ylim(low - room, high + room)
     upper = max(nets, key=lambda point: point.score)
     for point in nets:
-        above = point is upper
         axes.annotate(
             point.net.label,
-            (point.cost / cost.scale, point.high if above else point.low),
-            xytext=(0, 7 if above else -7),
+            (point.cost / cost.scale, point.score),
+            xytext=(8, 3 if point is upper else -3),
             textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
+            va="bottom" if point is upper else "top",
             color=INKS[point.colour],
         )

@@ -42,8 +42,8 @@ def component_table(differences: list[Difference]) -> Table:
     rows = [Row((f"{row.metric}, mean", *(decibels(value) for value in _parts(row)), _p(row))) for row in differences]
     one = differences[0]
     return Table(
-        "What the difference hangs on, dB",
-        ("SDR", "songs", "seeds", "rest", "detectable", "effect size", "Wilcoxon p"),
+        "What the difference hangs on",
+        ("SDR", "songs, dB", "seeds, dB", "rest, dB", "detectable, dB", "effect size", "Wilcoxon p"),
         tuple(rows),
         "Standard deviations of the paired difference from song to song, from seed to seed, and of what neither "
         f"explains. Detectable: the smallest true difference that {count(one.songs, 'song')} and "
