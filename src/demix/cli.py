@@ -154,11 +154,17 @@ def compare(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+    figure: Annotated[
+        str | None, typer.Option(metavar="NAME", help="This figure alone, with its data, into FOLDER/figures.")
+    ] = None,
+) -> None:
     """Write the report of a results folder again."""
-    from demix.report.build import build
+    from demix.report.build import build, redraw
 
-    typer.echo(build(folder))
+    for path in [build(folder)] if figure is None else redraw(folder, figure):
+        typer.echo(path)
 
 
 def main() -> None:

@@ -35,14 +35,34 @@ def read_song(name: str, seconds: float) -> np.ndarray:
     return stems
 
 
-def nets_of(masks: np.ndarray) -> dict[str, np.ndarray]:
-    """Make up two nets: the ideal masks seen through a blur, and through patches; `(stems, channels, bins, frames)`."""
+def run_name(net: str, seed: int, seeds: int) -> str:
+    """Name a run as training does: after its net, and its seed where there are several."""
+    return net if seeds == 1 else f"evidence-{net}-{seed}"
+
+
+def nets_of(masks: np.ndarray, seeds: int = 1) -> dict[str, np.ndarray]:
+    """Make up two nets: the ideal masks seen through a blur, and through patches; `(stems, channels, bins, frames)`.
+
+    Every further seed trusts its masks a little less, the ViT's more so.
+    """
     blurred = np.stack([uniform_filter(mask, (1, 9, 5)) for mask in masks])
     patchy = np.stack([uniform_filter(mask, (1, 24, 9)) for mask in masks])
-    return {"unet": 0.9 * blurred + 0.025, "vit": 0.9 * patchy + 0.025}
+    shares = {"unet": (blurred, 0.05), "vit": (patchy, 0.09)}
+    return {
+        run_name(net, seed, seeds): (share := 0.9 - step * seed) * mask + (1 - share) / 4
+        for net, (mask, step) in shares.items()
+        for seed in range(seeds)
+    }
 
 
-def make_results(folder: Path, songs: dict[str, float], hpss: Callable | None = None) -> Path:
+def make_results(
+    folder: Path,
+    songs: dict[str, float],
+    hpss: Callable | None = None,
+    *,
+    seeds: int = 1,
+    protocol: dict | None = None,
+) -> Path:
     """Write a results folder: the seconds of each song to score; the first one lends the excerpt."""
     stft, rows, seconds = STFT(), [], []
     for name, length in songs.items():
@@ -51,7 +71,7 @@ def make_results(folder: Path, songs: dict[str, float], hpss: Callable | None = 
         spectra = stft.forward(stems)
         power = np.abs(spectra) ** 2 + 1e-12
         oracle = power / power.sum(axis=0)
-        masks = nets_of(oracle)
+        masks = nets_of(oracle, seeds)
         estimates = {
             net: stft.inverse((mask * stft.forward(mixture)).astype(np.complex64), samples=mixture.shape[-1])
             for net, mask in masks.items()
@@ -67,8 +87,13 @@ def make_results(folder: Path, songs: dict[str, float], hpss: Callable | None = 
     write_scores(folder / "scores.csv", rows)
     write_seconds(folder / "seconds.csv", seconds)
     for index, net in enumerate(("unet", "vit")):
-        write_history(folder / f"history-{net}.csv", rate=1.0 - 0.3 * index)
-    (folder / "results.json").write_text(json.dumps(facts_of(songs)))
+        for seed in range(seeds):
+            rate = 1.0 - 0.3 * index - 0.1 * seed
+            write_history(folder / f"history-{run_name(net, seed, seeds)}.csv", rate=rate)
+    facts = facts_of(songs, seeds)
+    if protocol is not None:
+        facts["protocol"] = protocol
+    (folder / "results.json").write_text(json.dumps(facts))
     return folder
 
 
@@ -76,7 +101,7 @@ def write_excerpt(folder: Path, stems: np.ndarray, estimates: dict, masks: dict,
     folder.mkdir(parents=True)
     start = stems.shape[-1] - EXCERPT_TO_END_SECONDS * SAMPLE_RATE
     samples, bins = EXCERPT_SECONDS * SAMPLE_RATE, int(MAX_HZ * stft.n_fft / SAMPLE_RATE)
-    sounds = {"truth": stems, "unet": estimates["unet"], "vit": estimates["vit"]}
+    sounds = {"truth": stems, **{name: estimates[name] for name in masks if name != "oracle"}}
     sounds = {name: waves[..., start : start + samples] for name, waves in sounds.items()}
     for name, waves in sounds.items():
         for stem, wave in zip(STEMS, waves, strict=True):
@@ -111,14 +136,21 @@ def write_history(path: Path, rate: float) -> None:
             writer.writerow([step, step * (0.38 + 0.05 * rate), loss, 1e-3, sdr])
 
 
-def facts_of(songs: dict[str, float]) -> dict:
+def facts_of(songs: dict[str, float], seeds: int = 1) -> dict:
     shared = {"kind": "net", "steps": 600, "batch_size": 4, "segment_seconds": 6.0, "mask": "softmax"}
-    nets = [
-        {"name": "unet", "label": "U-Net", "parameters": 912_000, "gflops_per_second": 1.31} | shared,
-        {"name": "vit", "label": "ViT", "parameters": 934_000, "gflops_per_second": 2.72} | shared,
-    ]
-    for net, seconds, speed in zip(nets, (258.0, 249.0), (41.0, 33.5), strict=True):
-        net |= {"training_seconds": seconds, "realtime_factor": speed, "config": {"model": {"name": net["name"]}}}
+    plain = {
+        "unet": {"label": "U-Net", "parameters": 912_000, "gflops_per_second": 1.31, "step_mib": 310},
+        "vit": {"label": "ViT", "parameters": 934_000, "gflops_per_second": 2.72, "step_mib": 520},
+    }
+    measured = {"unet": (258.0, 41.0), "vit": (249.0, 33.5)}
+    nets = []
+    for seed in range(seeds):  # as a sweep lists them: the nets of a seed side by side
+        for net, facts in plain.items():
+            seconds, speed = measured[net]
+            entry = {"name": run_name(net, seed, seeds), **facts, **shared, "seed": seed}
+            entry |= {"training_seconds": seconds + 12 * seed, "realtime_factor": speed - seed}
+            entry |= {"config": {"model": {"name": net}}} | ({"group": net} if seeds > 1 else {})
+            nets.append(entry)
     labels = {"mixture": "Mixture (floor)", "equal": "Equal masks", "hpss": "HPSS", "oracle": "Oracle mask (ceiling)"}
     return {
         "name": "free-tiny",
@@ -162,9 +194,25 @@ def page(folder: Path) -> str:
     return report.build(folder).read_text(encoding="utf-8")
 
 
+PROTOCOL = {"name": "evidence", "metric": "sdr", "counts_db": 0.3, "alpha": 0.05, "power": 0.8, "seeds": [0, 1, 2]}
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder of three seeds and a protocol."""
+    songs = {"lithium": 20.0, "caesium": 11.0, "sodium": 11.0}
+    protocol = {**PROTOCOL, "text": '# what decides\nmetric = "sdr"\ncounts_db = 0.3\n'}
+    return make_results(tmp_path_factory.mktemp("seeded"), songs, seeds=3, protocol=protocol)
+
+
+@pytest.fixture(scope="session")
+def seeded_page(seeded: Path) -> str:
+    return report.build(seeded).read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def copied(folder: Path, tmp_path: Path) -> Path:
     """A copy of the folder to spoil, without the page."""
     copy = tmp_path / "copy"
-    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("index.html", "table.md"))
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("index.html", "table.md", "figures"))
     return copy

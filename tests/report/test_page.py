@@ -67,7 +67,7 @@ def test_page_is_well_formed_and_says_what_cannot_be_seen(page: str) -> None:
     ids = [attributes["id"] for _, attributes in elements.all if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = [link for a in elements.named("a") if (link := a.get("href") or "").startswith("#")]
-    assert len(links) == 8
+    assert len(links) == 9
     assert {link[1:] for link in links} <= set(ids)
     assert len(elements.named("img")) == 4 * 6
     assert all(image["alt"] for image in elements.named("img"))
@@ -78,7 +78,7 @@ def test_page_is_well_formed_and_says_what_cannot_be_seen(page: str) -> None:
 
 
 def test_plots_take_every_colour_from_the_page(page: str) -> None:
-    assert re.search(r"#0\wfe0\w", page) is None
+    assert re.search(r"#[01]\wfe[01]\w", page) is None
     light, dark = re.findall(r":root \{(.*?)\}", page, flags=re.DOTALL)
     colours = set(re.findall(r"var\(--([\w-]+)\)", page)) - {"serif", "sans", "columns", "colour"}
     assert {"ink", "net-1", "net-2", "mixture", "equal", "hpss", "oracle"} <= colours

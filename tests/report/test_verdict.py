@@ -30,7 +30,7 @@ def make(
     stems: dict[str, float] | None = None,
     dataset: dict[str, object] | None = None,
     second: dict[str, object] | None = None,
-    histories: dict[str, History] | None = None,
+    histories: dict[str, tuple[History, ...]] | None = None,
 ) -> Results:
     """Make results of two nets; `mean` is how far the ViT is ahead, `half` half of every interval."""
     net = {"training_seconds": 3600 * hours, "steps": 100, "batch_size": 4, "segment_seconds": 3.0, "parameters": 10}
@@ -149,7 +149,7 @@ def test_gains_over_what_learns_nothing_are_told() -> None:
 def test_a_curve_that_still_rises_is_told() -> None:
     steps = np.arange(1.0, 101.0)
     rising, done = (History(steps, steps, -sdr, sdr) for sdr in (steps / 10, np.minimum(steps / 10, 5)))
-    results = make(1.0, 0.4, histories={"unet": rising, "vit": done})
+    results = make(1.0, 0.4, histories={"unet": (rising,), "vit": (done,)})
     assert "Where the U-Net would end. Its validation sdr still rose by 2.5 dB" in text(results)[1]
     assert "Where the ViT" not in text(results)[1]
     assert curve_title(results, results.nets, "valid_sdr", "step") == "U-Net 5.0 dB ahead in validation after 100 steps"

@@ -1,21 +1,30 @@
-"""From a results folder to its report: index.html and table.md, and the rows that the command line prints."""
+"""From a results folder to its report: index.html, table.md, figures, and the rows that the command line prints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
+from demix.errors import DemixError
 from demix.files import atomic
+from demix.report.figure import FOLDER, write_plot
+from demix.report.key_figures import key_figures
 from demix.report.limits import said, unsaid
 from demix.report.read import read_results
 from demix.report.results import METRICS, Results
 from demix.report.rows import cost_table, difference_table, score_table, silence_table
+from demix.report.rows_spread import spread_tables
 from demix.report.tables import Table, to_markdown
 from demix.report.verdict import headline, lede
 from demix.report.words import glue
 
-DATA_FILES = ("results.json", "scores.csv", "seconds.csv", "table.md")
+if TYPE_CHECKING:
+    from demix.report.sections import Section
+
+DATA_FILES = ("results.json", "scores.csv", "seconds.csv", "table.md", f"{FOLDER}/")
 
 
 @dataclass(frozen=True)
@@ -34,10 +43,10 @@ class Summary:
 
 
 def build(folder: Path) -> Path:
-    """Write `index.html` and `table.md` into a results folder.
+    """Write `index.html`, `table.md` and the figures with their data into a results folder.
 
-    The page is one file that works without a network: pictures and sound are inside. The files beside it hold the
-    data behind each plot.
+    The page is one file that works without a network: pictures and sound are inside. `figures/` holds every plot as a
+    drawing that opens on its own and as the rows it was drawn from; what an earlier report left there goes.
 
     Args:
         folder: a results folder as evaluation writes it.
@@ -48,12 +57,33 @@ def build(folder: Path) -> Path:
     Raises:
         DemixError: when the folder is not a results folder, or cannot be written to.
     """
+    from demix.report.sections import sections  # draws: matplotlib takes a second to import
+
     results = read_results(folder)
+    parts = sections(results)
     page = folder / "index.html"
-    for path, text in ((folder / "table.md", _markdown(results)), (page, _page(results))):
+    written = {path for part in parts.values() for plot in part.plots for path in write_plot(plot, folder)}
+    for path in (folder / FOLDER).glob("*.*"):
+        if path.suffix in (".csv", ".svg") and path not in written:
+            path.unlink()
+    for path, text in ((folder / "table.md", _markdown(results)), (page, _page(results, parts))):
         with atomic(path) as file:
             file.write(text.encode())
     return page
+
+
+def redraw(folder: Path, name: str) -> tuple[Path, Path]:
+    """Write one figure of a results folder again, `figures/<name>.svg` and `.csv`, and return both paths.
+
+    Raises:
+        DemixError: when the folder is not a results folder, has no figure of that name, or cannot be written to.
+    """
+    from demix.report.sections import drawn
+
+    plots = {plot.name: plot for part in drawn(read_results(folder)).values() for plot in part.plots}
+    if name not in plots:
+        raise DemixError(f"--figure: expected one of {', '.join(plots)}, received {name!r}")
+    return write_plot(plots[name], folder)
 
 
 def summary(folder: Path) -> Summary:
@@ -70,7 +100,7 @@ def summary(folder: Path) -> Summary:
 def _tables(results: Results) -> tuple[Table, ...]:
     tables = [score_table(results, metric) for metric in METRICS]
     if results.difference("sdr"):
-        tables.append(difference_table(results))
+        tables += [difference_table(results), *spread_tables(results)]
     if results.silences:
         tables.append(silence_table(results))
     if results.nets:
@@ -85,14 +115,11 @@ def _markdown(results: Results) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _page(results: Results) -> str:
-    from demix.report.sections import key_figures, sections  # draws: matplotlib takes a second to import
-
+def _page(results: Results, parts: "Mapping[str, Section]") -> str:
     assets = files("demix.report") / "assets"
     css, javascript, template = (
         (assets / name).read_text(encoding="utf-8") for name in ("page.css", "player.js", "template.html")
     )
-    parts = sections(results)
     return Template(template).substitute(
         title=escape(f"{headline(results)} · demix"),
         css=css.strip(),
@@ -103,10 +130,10 @@ def _page(results: Results) -> str:
         headline=escape(glue(headline(results))),
         lede=escape(glue(lede(results))),
         key_figures=key_figures(results),
-        navigation="\n".join(f'<li><a href="#{key}">{title}</a></li>' for key, (title, _) in parts.items()),
+        navigation="\n".join(f'<li><a href="#{key}">{title}</a></li>' for key, (title, *_) in parts.items()),
         sections="\n".join(
             f'<section id="{key}" aria-labelledby="{key}-title">\n<h2 id="{key}-title">{title}</h2>\n{body}\n</section>'
-            for key, (title, body) in parts.items()
+            for key, (title, body, _) in parts.items()
         ),
         files=", ".join(f'<a href="{name}">{name}</a>' for name in DATA_FILES),
     )

@@ -3,10 +3,16 @@
 import csv
 import io
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
+from demix.files import atomic
+from demix.report.svg_file import stand_alone
 from demix.report.words import glue
+
+FOLDER = "figures"
 
 Cell = str | float | int | None
 
@@ -52,6 +58,25 @@ def to_figure(plot: Plot, results_name: str) -> str:
         f'<p class="data">Data: <a download="{file}" href="data:text/csv;base64,{data}">{file}</a>. '
         f"Drawn again by <code>{command}</code></p></figcaption>{plot.svg}</figure>"
     )
+
+
+def to_gallery(plots: Iterable[Plot], results_name: str) -> str:
+    """Write figures side by side; nothing for none."""
+    figures = "\n".join(to_figure(plot, results_name) for plot in plots)
+    return f'<div class="plots">{figures}</div>' if figures else ""
+
+
+def write_plot(plot: Plot, folder: Path) -> tuple[Path, Path]:
+    """Write `figures/<name>.svg` and `figures/<name>.csv` into a results folder and return both paths.
+
+    Raises:
+        DemixError: when a file cannot be written.
+    """
+    paths = folder / FOLDER / f"{plot.name}.svg", folder / FOLDER / f"{plot.name}.csv"
+    for path, text in zip(paths, (stand_alone(plot.svg), to_csv(plot)), strict=True):
+        with atomic(path) as file:
+            file.write(text.encode())
+    return paths
 
 
 def _cell(value: Cell) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from demix.report.history import smooth
+from demix.report.history import band
 from demix.report.results import Results, System, excludes_zero
 from demix.report.verdict import better
 from demix.report.words import decibels, duration, join
@@ -42,11 +42,11 @@ def curve_title(results: Results, nets: Sequence[System], quantity: str, against
     """Say who is ahead at the last moment that the curves share."""
     what = "loss" if quantity == "loss" else "validation sdr"
     axis = "steps" if against == "step" else "training time"
-    curves = [results.histories[net.name].curve(quantity, against) for net in nets]
-    if len(nets) != 2 or any(len(x) == 0 for x, _ in curves):
+    curves = [band(results.histories[net.name], quantity, against) for net in nets]
+    if len(nets) != 2 or any(len(curve.x) == 0 for curve in curves):
         return f"{what.capitalize()} against {axis}"
-    end = min(x[-1] for x, _ in curves)
-    first, second = (_value(x, y, end, quantity) for x, y in curves)
+    end = min(curve.x[-1] for curve in curves)
+    first, second = (float(np.interp(end, curve.x, curve.mean)) for curve in curves)
     at = f"after {end:,.0f} steps" if against == "step" else f"after {duration(end)}"
     if quantity == "loss":
         if abs(first - second) <= EQUAL_LOSS * max(abs(first), abs(second)):
@@ -58,8 +58,3 @@ def curve_title(results: Results, nets: Sequence[System], quantity: str, against
         return f"Equal validation sdr {at} ({decibels(first, digits=1)} dB)"
     ahead = nets[0] if first > second else nets[1]
     return f"{ahead.label} {decibels(abs(first - second), digits=1)} dB ahead in validation {at}"
-
-
-def _value(x: np.ndarray, y: np.ndarray, end: float, quantity: str) -> float:
-    values = smooth(y, max(1, len(y) // 40)) if quantity == "loss" else y
-    return float(np.interp(end, x, values))

@@ -1,6 +1,7 @@
-"""One net's training as curves: loss and validation SDR against steps and against training time."""
+"""A net's trainings as curves: loss and validation SDR against steps and against training time."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,47 @@ class History:
         step, sdr = self.curve("valid_sdr", "step")
         early = sdr[step <= 0.75 * self.step[-1]] if len(step) else sdr
         return float(sdr.max() - early.max()) if len(early) else None
+
+
+@dataclass(frozen=True)
+class Band:
+    """One net's trainings together, `(points,)` each.
+
+    Args:
+        x: steps, or the mean over the seeds of the seconds at a step.
+        mean: over the seeds.
+        low: lowest of the seeds.
+        high: highest of them.
+    """
+
+    x: Curve
+    mean: Curve
+    low: Curve
+    high: Curve
+
+
+def band(histories: Sequence[History], quantity: str, against: str, *, width: int | None = None) -> Band:
+    """Return the mean and the range of `loss` or `valid_sdr` over trainings, at the steps that all of them have.
+
+    Args:
+        histories: one a seed.
+        quantity: `loss` or `valid_sdr`.
+        against: `step` or `seconds`.
+        width: over how many neighbours each training is averaged first; None for a fortieth of the loss.
+    """
+    steps, x, y = [], [], []
+    for history in histories:
+        known = np.isfinite(getattr(history, quantity))
+        values = getattr(history, quantity)[known]
+        wide = (max(1, len(values) // 40) if quantity == "loss" else 1) if width is None else width
+        steps.append(history.step[known])
+        x.append(getattr(history, against)[known])
+        y.append(smooth(values, wide) if wide > 1 else values)
+    shared = steps[0][np.all([np.isin(steps[0], other) for other in steps], axis=0)]
+    places = [np.searchsorted(each, shared) for each in steps]
+    values = np.array([curve[place] for curve, place in zip(y, places, strict=True)])
+    along = np.mean([curve[place] for curve, place in zip(x, places, strict=True)], axis=0)
+    return Band(along, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
 
 
 def smooth(values: Curve, width: int) -> Curve:

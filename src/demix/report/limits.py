@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from demix.report.results import Results, System, excludes_zero
-from demix.report.verdict import FEW_SONGS, better, doubt, gap, is_small, training_music
+from demix.report.protocol import wanted_in_full
+from demix.report.verdict import FEW_SONGS, better, doubt, gap, is_small, ruling_of, training_music
 from demix.report.words import count, decibels, duration, interval, join
 
 # A validation curve that gained this much in its last quarter was not done.
@@ -84,7 +85,9 @@ def _difference(results: Results) -> list[Point]:
     if why is None:
         text = f"The 95 % interval of the difference, {span} dB, excludes zero."
         return [Point(f"Here the {ahead.label} is ahead by {decibels(abs(difference.difference_db))} dB.", text)]
-    return [Point("Which net is better cannot be told.", f"It is a result, too: {why}.")]
+    ruled = ruling_of(results)
+    more = f" {wanted_in_full(results, *ruled)}" if ruled else ""
+    return [Point("Which net is better cannot be told.", f"It is a result, too: {why}.{more}")]
 
 
 def _stem_by_stem(results: Results) -> list[Point]:
@@ -142,13 +145,22 @@ def _songs(results: Results) -> Point:
 def _seeds(results: Results) -> Point:
     times = "once" if results.seeds == 1 else f"with {results.seeds} seeds"
     text = f"Every net was trained {times}; another seed is known to move a net by 0.1 to 0.3 dB."
+    spans = [(net, _span(results, net)) for net in results.nets if net.seeds > 1]
+    if spans:
+        text += f" Here the seeds lie {join([f'{decibels(span)} dB apart for the {net.label}' for net, span in spans])}."
     return Point("What chance did in training.", text)
 
 
+def _span(results: Results, net: System) -> float:
+    """Return how far the best and the worst training of a net lie apart, in dB."""
+    scores = [results.run_scores["sdr"].get(run, {}).get("mean", float("nan")) for run in net.runs]
+    return max(scores) - min(scores)
+
+
 def _still_rising(results: Results, net: System) -> list[Point]:
-    history = results.histories.get(net.name)
-    rise = None if history is None else history.rise_db()
-    if rise is None or rise < STILL_RISING_DB:
+    rises = [rise for history in results.histories.get(net.name, ()) if (rise := history.rise_db()) is not None]
+    rise = sum(rises) / len(rises) if rises else 0.0
+    if rise < STILL_RISING_DB:
         return []
     text = f"Its validation sdr still rose by {decibels(rise, digits=1)} dB in the last quarter of the training."
     return [Point(f"Where the {net.label} would end.", text)]

@@ -29,7 +29,7 @@ def draw_player(results: Results) -> str:
     """Write the player: one row a stem, one column a system; a sentence where the folder has no excerpt."""
     folder = results.folder / "excerpt"
     voices = [("truth", "Truth", "oracle", "")]
-    voices += [(net.name, net.label, net.colour, net.name) for net in results.nets]
+    voices += [(net.first_run, net.label, net.colour, net.name) for net in results.nets]
     paths = {(name, stem): folder / f"{name}-{stem}.flac" for name, *_ in voices for stem in STEMS}
     mixture = folder / "mixture.flac"
     sounds = embed(path for path in (mixture, *paths.values()) if path.is_file())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ METRICS = ("sdr", "sdr_bsseval")
 
 @dataclass(frozen=True)
 class System:
-    """One row of the comparison: a net or a baseline.
+    """One row of the comparison: a net, trained once or with several seeds, or a baseline.
 
     Args:
-        name: its name in the CSV files.
+        name: its group's name; its name in the CSV files where it stands alone.
         label: its name for readers.
         is_net: whether it was trained.
         colour: name of its CSS colour, the same in every plot and table.
-        facts: what results.json says about it (parameters, training_seconds, ...).
+        facts: what results.json says about its first run (parameters, ...); training_seconds and realtime_factor are
+            means over its runs.
+        runs: names of its runs in the CSV files, in the order in which nets are paired.
     """
 
     name: str
@@ -29,6 +31,17 @@ class System:
     is_net: bool
     colour: str
     facts: Mapping[str, Any]
+    runs: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        """How many times it was trained."""
+        return max(1, len(self.runs))
+
+    @property
+    def first_run(self) -> str:
+        """The run that lends the excerpt, which is kept of one training only."""
+        return self.runs[0] if self.runs else self.name
 
     def number(self, key: str) -> float | None:
         """Return a fact as a number, None where it is not known."""
@@ -56,10 +69,12 @@ class Results:
         systems: in the order of results.json.
         stems: the stems that have a score, in the order of `STEMS`.
         scores: metric -> system -> stem or `mean` -> dB; what has no score is not there.
+        songs: metric -> system -> song -> stem or `mean` -> dB, mean over seeds; what has no score is not there.
+        run_scores: metric -> single run -> stem or `mean` -> dB: the seeds one by one.
         silences: stems without a score, because they are silent.
         differences: metric -> `mean` or stem -> how far the second net is ahead of the first; empty with fewer
             than two nets.
-        histories: net -> its training.
+        histories: net -> its trainings, one a run.
         counted_seconds: stem -> seconds that enter `sdr_bsseval`.
     """
 
@@ -70,8 +85,10 @@ class Results:
     scores: Mapping[str, Mapping[str, Mapping[str, float]]]
     silences: tuple[Silence, ...]
     differences: Mapping[str, Mapping[str, Difference]]
-    histories: Mapping[str, History]
+    histories: Mapping[str, tuple[History, ...]]
     counted_seconds: Mapping[str, int]
+    songs: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]] = field(default_factory=dict)
+    run_scores: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def nets(self) -> tuple[System, ...]:
@@ -96,7 +113,9 @@ class Results:
 
     @property
     def seeds(self) -> int:
-        """How many times each net was trained."""
+        """How many times each net was trained; where they differ, the one that was trained least."""
+        if any(net.runs for net in self.nets):
+            return min(net.seeds for net in self.nets)
         return int(self.facts.get("seeds", 1))
 
     def score(self, metric: str, system: str, stem: str = "mean") -> float | None:

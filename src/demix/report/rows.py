@@ -82,13 +82,15 @@ def difference_table(results: Results) -> Table:
 
 
 def cost_table(results: Results) -> Table:
-    """Return what each net costs: size, computing, time."""
+    """Return what each net costs: size, computing, memory where it was measured, time."""
+    memory = any(net.number("step_mib") is not None for net in results.nets)
     rows = [
         Row(
             (
                 net.label,
                 _number(net, "parameters", "{:,.0f}"),
                 _number(net, "gflops_per_second", "{:.2f}"),
+                *([_number(net, "step_mib", "{:,.0f}")] if memory else []),
                 _number(net, "steps", "{:,.0f}"),
                 _number(net, "batch_size", "{:.0f}"),
                 _number(net, "segment_seconds", "{:g} s"),
@@ -104,6 +106,7 @@ def cost_table(results: Results) -> Table:
         "net",
         "parameters",
         "GFLOPs",
+        *(["step, MiB"] if memory else []),
         "steps",
         "batch",
         "segment",
@@ -113,6 +116,7 @@ def cost_table(results: Results) -> Table:
     machine = results.facts.get("machine", {})
     place = f" on {machine['cores']} cores of {machine['cpu']}" if {"cpu", "cores"} <= set(machine) else ""
     note = f"GFLOPs: forward pass of one second of stereo music. Music per second: separated from start to end{place}."
+    note += f" Times are means over {count(results.seeds, 'seed')}." if results.seeds > 1 else ""
     return Table("What each net costs", columns, tuple(rows), note)
 
 

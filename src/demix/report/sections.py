@@ -3,65 +3,59 @@
 import json
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
 
 from demix.report.colours import mark
-from demix.report.findings import curve_title, difference_title, score_title
+from demix.report.figure import Plot, to_gallery
 from demix.report.limits import said, unsaid
 from demix.report.listen import draw_player
-from demix.report.plots import draw_curves, draw_differences, draw_scores
-from demix.report.results import METRICS, Results, System
-from demix.report.rows import cost_table, difference_table, published_table, score_table, silence_table
+from demix.report.plots import difference_plots, score_plots
+from demix.report.plots_cost import cost_plots
+from demix.report.plots_published import published_plots
+from demix.report.plots_songs import song_plots
+from demix.report.plots_training import curve_plots
+from demix.report.protocol import protocol_of, rule_text
+from demix.report.read import read_controls
+from demix.report.results import Results, System
+from demix.report.rows import METRIC_NOTES, cost_table, difference_table, published_table, score_table, silence_table
+from demix.report.rows_spread import spread_tables
 from demix.report.spectra import MASK_COLOURS, RANGE_DB, SPECTRUM_COLOURS, draw_spectra, ramp
 from demix.report.tables import to_html
 from demix.report.verdict import difference_in_words
-from demix.report.words import count, decibels, glue, interval
+from demix.report.words import count, glue
 
-CURVES = (("loss", "step"), ("loss", "seconds"), ("valid_sdr", "step"), ("valid_sdr", "seconds"))
 MOST_NAMES = 12  # more songs than these are counted, not named
 
 
-def key_figures(results: Results) -> str:
-    """Write the few numbers that stand under the headline."""
-    items = [
-        (
-            mark(net.colour) + escape(net.label),
-            decibels(results.score("sdr", net.name)) + " dB",
-            "mean sdr over the stems",
-        )
-        for net in results.nets
-    ]
-    difference = results.difference("sdr")
-    if difference is not None:
-        first, second = results.nets[:2]
-        label = f"{escape(second.label)} − {escape(first.label)}"
-        span = interval(difference.low_db, difference.high_db)
-        items.append((label, decibels(difference.difference_db, signed=True) + " dB", f"95 % interval {span}"))
-    floor, ceiling = results.score("sdr", "mixture"), results.score("sdr", "oracle")
-    items.append(
-        (
-            "Floor and ceiling",
-            f"{decibels(floor)} … {decibels(ceiling)} dB",
-            "mixture as estimate … oracle mask",
-        )
-    )
-    return "\n".join(
-        f'<li><span class="label">{label}</span><b>{value}</b><span>{note}</span></li>' for label, value, note in items
-    )
+class Section(NamedTuple):
+    """A part of the page: its heading, its HTML, and the figures in it."""
+
+    title: str
+    body: str
+    plots: tuple[Plot, ...] = ()
 
 
-def sections(results: Results) -> dict[str, tuple[str, str]]:
-    """Return every section of the page as `id -> (title, HTML)`."""
+def sections(results: Results) -> dict[str, Section]:
+    """Return every section of the page by the id that it is linked by."""
     page = {
-        "meaning": ("What the numbers say", _meaning(results)),
-        "listen": ("Listen", _listen(results)),
-        "scores": ("Scores", _scores(results)),
+        "meaning": Section("What the numbers say", _meaning(results)),
+        "listen": Section("Listen", _listen(results)),
     }
+    page |= drawn(results)
+    page["spectra"] = Section("Masks", _spectra(results))
+    page["made"] = Section("How this was made", _made(results))
+    return page
+
+
+def drawn(results: Results) -> dict[str, Section]:
+    """Return the sections that have figures; nothing else is drawn or encoded for them."""
+    page = {"scores": _scores(results)}
     if results.difference("sdr"):
-        page["difference"] = ("The difference", _difference(results))
+        page["difference"] = _difference(results)
     if results.histories:
-        page["training"] = ("Training", _training(results))
-    page["spectra"] = ("Masks", _spectra(results))
-    page["made"] = ("How this was made", _made(results))
+        page["training"] = _training(results)
+    if results.nets:
+        page["cost"] = _cost(results)
     return page
 
 
@@ -81,59 +75,67 @@ def _listen(results: Results) -> str:
     )
     return (
         f"<p>{place}One stem plays at a time, and switching keeps the position, so that you hear the same moment from "
-        "the other net. With the keyboard: arrow keys move between nets and stems, space plays. "
+        "the other net.{_heard(results)} With the keyboard: arrow keys move between nets and stems, space plays. "
         "(MP3 here; the same as FLAC in <a href='excerpt/'>excerpt/</a>.)</p>" + draw_player(results)
     )
 
 
-def _scores(results: Results) -> str:
-    figures = [
-        _figure(score_title(results, metric), draw_scores(results, metric), [("scores.csv", "scores.csv")])
-        for metric in METRICS
-    ]
-    tables = [to_html(score_table(results, metric)) for metric in METRICS]
+def _heard(results: Results) -> str:
+    if results.seeds == 1:
+        return ""
+    return " You hear each net’s first seed; the numbers are means over all its seeds and all songs."
+
+
+def _scores(results: Results) -> Section:
+    plots, published = score_plots(results), published_plots()
+    tables = [to_html(score_table(results, metric)) for metric in METRIC_NOTES]
     if results.silences:
         tables.append(to_html(silence_table(results)))
-    published = to_html(published_table())
-    return (
+    body = (
         "<p>Two definitions, never comparable with each other: <code>sdr</code> is the MDX challenge’s uSDR, over the "
         "whole song; <code>sdr_bsseval</code> is museval v4’s, as in SiSEC 2018 (cSDR), the median of single seconds. "
-        "The mixture as estimate is the floor, the oracle mask, made from the true stems, the ceiling of masking.</p>"
-        f'{_legend(results.systems)}<div class="plots">{"".join(figures)}</div>{"".join(tables)}'
+        "The mixture as estimate is the floor, the oracle mask, made from the true stems, the ceiling of masking."
+        f"{_pooled(results)}</p>{_legend(results.systems)}{_gallery(plots, results)}{''.join(tables)}"
         "<details><summary>Published scores, on MUSDB18 test: not measured here, not comparable with the rows above"
-        f"</summary>{published}</details>"
+        f"</summary>{to_html(published_table())}{_gallery(published, results)}</details>"
     )
+    return Section("Scores", body, (*plots, *published))
 
 
-def _difference(results: Results) -> str:
-    figures = []
-    for metric in METRICS:
-        if results.comparisons(metric):
-            plot = draw_differences(results, metric)
-            figures.append(_figure(difference_title(results, metric), plot, [("seconds.csv", "seconds.csv")]))
+def _difference(results: Results) -> Section:
+    plots = [*difference_plots(results), *song_plots(results)]
     main = results.difference("sdr")
     words = f" {escape(difference_in_words(results, main))}." if main else ""
-    return (
+    spread = "".join(to_html(table) for table in spread_tables(results))
+    body = (
         f"<p>Both nets are scored on the same music, so their difference is taken moment by moment.{words} A filled "
         "sign: the interval excludes zero. A hollow one: the numbers cannot tell.</p>"
-        f'<div class="plots">{"".join(figures)}</div>'
+        f"{_gallery(plots, results)}{spread}"
         f"<details><summary>The differences as a table</summary>{to_html(difference_table(results))}</details>"
     )
+    return Section("The difference", body, tuple(plots))
 
 
-def _training(results: Results) -> str:
-    nets = [net for net in results.nets if net.name in results.histories]
-    files = [(f"history-{net.name}.csv", net.label) for net in nets]
-    figures = []
-    for quantity, against in CURVES:
-        title = curve_title(results, nets, quantity, against)
-        plot = draw_curves(nets, results.histories, quantity, against, f"{title}. {quantity} against {against}.")
-        figures.append(_figure(title, plot, files))
-    return (
-        "<p>Loss: as written down thin, its running mean bold. Validation sdr: the mean over the stems of the "
-        "validation songs, which nothing is trained on; it chose the weights that were scored.</p>"
-        f'{_legend(nets)}<div class="plots">{"".join(figures)}</div>{to_html(cost_table(results))}'
+def _training(results: Results) -> Section:
+    nets, plots = [net for net in results.nets if net.name in results.histories], curve_plots(results)
+    files = ", ".join(f"history-{run}.csv" for net in nets for run in net.runs)
+    band = " Line: the mean over the seeds; band: lowest to highest of them." if results.seeds > 1 else ""
+    body = (
+        f"<p>Loss: {'its running mean' if band else 'as written down thin, its running mean bold'}. Validation sdr: the "
+        "mean over the stems of the validation songs, which nothing is trained on; it chose the weights that were "
+        f"scored.{band} Every step: <code>{escape(files)}</code>.</p>{_legend(nets)}{_gallery(plots, results)}"
     )
+    return Section("Training", body, tuple(plots))
+
+
+def _cost(results: Results) -> Section:
+    plots = cost_plots(results, read_controls(results))
+    body = (
+        "<p>What a score costs. A net that stands higher and further to the cheap side is better in both; of two nets of "
+        f"which neither does, the purse decides.</p>{_legend(results.nets)}{_gallery(plots, results)}"
+        f"{to_html(cost_table(results))}"
+    )
+    return Section("Cost", body, tuple(plots))
 
 
 def _spectra(results: Results) -> str:
@@ -163,7 +165,18 @@ def _made(results: Results) -> str:
         f"{escape(json.dumps(net.facts.get('config', {}), indent=2))}</pre></details>"
         for net in results.nets
     )
-    return f"<dl>{listing}</dl>{configs}"
+    return f"{_rule(results)}<dl>{listing}</dl>{configs}"
+
+
+def _rule(results: Results) -> str:
+    protocol = protocol_of(results)
+    if protocol is None:
+        return ""
+    return (
+        f"<h3>The rule</h3><p>Laid down before the numbers, in the protocol “{escape(protocol.name)}”: "
+        f"{escape(glue(rule_text(protocol)))}</p><details><summary>The protocol</summary>"
+        f"<pre tabindex='0'>{escape(protocol.text)}</pre></details>"
+    )
 
 
 def _songs(dataset: str, names: Sequence[str], minutes: float | None = None) -> str:
@@ -172,9 +185,14 @@ def _songs(dataset: str, names: Sequence[str], minutes: float | None = None) -> 
     return escape(f"{dataset}: {songs or 'none'}{length}" if dataset else f"{songs or 'none'}{length}")
 
 
-def _figure(title: str, plot: str, files: Sequence[tuple[str, str]]) -> str:
-    links = ", ".join(f'<a href="{escape(path)}">{escape(label)}</a>' for path, label in files)
-    return f"<figure><figcaption><h3>{escape(glue(title))}</h3><p>Data: {links}</p></figcaption>{plot}</figure>"
+def _gallery(plots: Sequence[Plot], results: Results) -> str:
+    return to_gallery(plots, str(results.facts["name"]))
+
+
+def _pooled(results: Results) -> str:
+    if results.seeds == 1:
+        return ""
+    return f" Every net was trained with {results.seeds} seeds: per song the mean over these, then over the songs."
 
 
 def _legend(systems: Sequence[System]) -> str:

@@ -39,7 +39,7 @@ def draw_spectra(results: Results) -> str:
         return "<p>No excerpt was kept for this comparison.</p>"
     with np.load(path) as file:
         arrays = {name: file[name].astype(np.float64) for name in file.files}
-    nets = [net for net in results.nets if net.name in arrays]
+    nets = [net for net in results.nets if net.first_run in arrays]
     _check(path, arrays, nets)
     return "\n".join(_stem(results, arrays, nets, index) for index in range(len(STEMS)))
 
@@ -68,7 +68,7 @@ def _average(picture: Picture, edges: Picture) -> Picture:
 def _stem(results: Results, arrays: dict[str, Picture], nets: Sequence[System], index: int) -> str:
     mixture, truth, stem = arrays["mixture_db"], arrays["truth_db"][index], STEMS[index]
     top = float(mixture.max())
-    masks = {"oracle": arrays["oracle"][index], **{net.name: arrays[net.name][index] for net in nets}}
+    masks = {"oracle": arrays["oracle"][index], **{net.name: arrays[net.first_run][index] for net in nets}}
     errors = {net.name: mask_error(masks[net.name], masks["oracle"], mixture) for net in nets}
     spectra = [("truth", truth)]
     spectra += [(net.label, mixture + 20 * np.log10(np.maximum(masks[net.name], 1e-4))) for net in nets]
@@ -143,7 +143,7 @@ def ramp(low: str, colours: str, high: str) -> str:
 def _check(path: Path, arrays: dict[str, Picture], nets: Sequence[System]) -> None:
     missing = {"mixture_db", "truth_db", "oracle"} - set(arrays)
     shape = (len(STEMS), *arrays.get("mixture_db", np.zeros((0, 0))).shape)
-    wrong = [name for name in ("truth_db", "oracle", *(net.name for net in nets)) if name not in missing]
+    wrong = [name for name in ("truth_db", "oracle", *(net.first_run for net in nets)) if name not in missing]
     wrong = [name for name in wrong if arrays[name].shape != shape]
     if missing or wrong:
         raise DemixError(

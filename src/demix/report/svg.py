@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from demix.report.colours import MARKERS
 
 # Stand-ins that matplotlib draws with and the page's style sheet replaces: name -> colour no plot uses otherwise.
-INKS = {name: f"#0{index:x}fe0{index:x}" for index, name in enumerate(("ink", "muted", "line", "card", *MARKERS))}
+INKS = {name: f"#{index:02x}fe{index:02x}" for index, name in enumerate(("ink", "muted", "line", "card", *MARKERS))}
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",

@@ -1,15 +1,16 @@
 """The finding in words: which net is better, if the numbers can tell.
 
-"Cannot tell" is a result. A lead counts only when its interval excludes zero, when it is larger than what another
-training seed is known to move (as long as each net was trained once), and when the two SDRs do not contradict each
-other.
+"Cannot tell" is a result. Where a protocol was laid down before the numbers, its rule decides (`protocol.py`).
+Otherwise a lead counts only when its interval excludes zero, when it is larger than what another training seed is known
+to move (as long as each net was trained once), and when the two SDRs do not contradict each other.
 """
 
 import math
 
 from demix.evaluation.statistics import Difference
+from demix.report.protocol import Protocol, Ruling, protocol_of, rule, wanted, wanted_in_full
 from demix.report.results import Results, System, excludes_zero, resampled
-from demix.report.words import count, decibels, duration, interval, sentence
+from demix.report.words import count, decibels, duration, interval, join, sentence
 
 # Training seeds move one net's average SDR by 0.1 to 0.3 dB (published BSRNN runs on MUSDB18).
 SEED_NOISE_DB = 0.3
@@ -25,6 +26,9 @@ def better(results: Results, difference: Difference) -> System:
 
 def doubt(results: Results) -> str | None:
     """Return in words why the mean difference decides nothing, None where it does."""
+    ruled = ruling_of(results)
+    if ruled is not None:
+        return join(ruled[1].reasons) or None
     difference, second = results.difference("sdr"), results.difference("sdr_bsseval")
     if difference is None:
         return "there is no difference to judge"
@@ -39,6 +43,13 @@ def doubt(results: Results) -> str | None:
     return None
 
 
+def ruling_of(results: Results) -> tuple[Protocol, Ruling] | None:
+    """Return the protocol and what it says about the difference; None without one, or without a difference."""
+    protocol = protocol_of(results)
+    ruling = rule(results, protocol) if protocol else None
+    return None if protocol is None or ruling is None else (protocol, ruling)
+
+
 def headline(results: Results) -> str:
     """Say the finding in one sentence, with what it is about."""
     songs, nets = count(len(results.test_songs), results.song_kind), results.nets
@@ -50,11 +61,17 @@ def headline(results: Results) -> str:
     if difference is None:
         gain = decibels(gap(results, nets[0], "mixture"), digits=1)
         return sentence(f"{after}the {nets[0].label} scores {gain} dB above the mixture on {songs}")
-    ahead = better(results, difference)
+    ruled = ruling_of(results)
+    deciding = difference if ruled is None else results.difference(ruled[0].metric) or difference
+    ahead = better(results, deciding)
     behind = nets[0] if ahead is nets[1] else nets[1]
-    lead = decibels(abs(difference.difference_db))
+    lead = decibels(abs(deciding.difference_db))
+    over = f", over {count(results.seeds, 'seed')}" if results.seeds > 1 else ""
     if doubt(results) is None:
-        return sentence(f"{after}the {ahead.label} separates {songs} {lead} dB better than the {behind.label}")
+        return sentence(f"{after}the {ahead.label} separates {songs} {lead} dB better than the {behind.label}{over}")
+    if ruled is not None:
+        when = f" after {duration(seconds)} of training" if seconds else ""
+        return f"{nets[0].label} or {nets[1].label}: {songs} cannot tell{when}; {wanted(ruled[1])}"
     if excludes_zero(difference) and abs(difference.difference_db) < SEED_NOISE_DB:
         return sentence(f"{after}the {ahead.label} leads by {lead} dB: too little to call on {songs}")
     return sentence(f"{after}{songs} cannot tell the {nets[0].label} and the {nets[1].label} apart")
@@ -68,9 +85,7 @@ def lede(results: Results) -> str:
     difference = results.difference("sdr")
     if difference is not None:
         parts.append(f"{difference_in_words(results, difference)}.")
-        why = doubt(results)
-        if why is not None:
-            parts.append(f"So this run cannot tell which net is better: {why}.")
+        parts += _verdict(results)
     if is_small(results):
         parts.append(
             f"This is about {count(len(results.test_songs), 'song')} and a short training on "
@@ -79,12 +94,25 @@ def lede(results: Results) -> str:
     return " ".join(parts)
 
 
+def _verdict(results: Results) -> list[str]:
+    """Say which net is better or why it cannot be told, by whose rule, and what would be needed."""
+    why, ruled = doubt(results), ruling_of(results)
+    if ruled is None:
+        return [] if why is None else [f"So this run cannot tell which net is better: {why}."]
+    protocol, ruling = ruled
+    if ruling.better is not None:
+        return [f"By the protocol “{protocol.name}”, laid down before the numbers, the {ruling.better.label} is better."]
+    cannot = f"By the protocol “{protocol.name}”, laid down before the numbers, it cannot be told which net is better: {why}."
+    return [cannot, wanted_in_full(results, protocol, ruling)]
+
+
 def difference_in_words(results: Results, difference: Difference) -> str:
     """Write `ViT − U-Net: −0.69 dB, 95 % interval −0.95 to −0.42 (resampled: 9 blocks of 10 s)`."""
     first, second = results.nets[:2]
+    seeds = f", {count(results.seeds, 'seed')}" if results.seeds > 1 else ""
     return (
         f"Paired difference {second.label} − {first.label}: {decibels(difference.difference_db, signed=True)} dB, 95 % "
-        f"interval {interval(difference.low_db, difference.high_db)} (resampled: {resampled(difference)})"
+        f"interval {interval(difference.low_db, difference.high_db)} (resampled: {resampled(difference)}{seeds})"
     )
 
 
