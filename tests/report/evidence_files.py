@@ -170,7 +170,7 @@ def spectra_of(folder: Path, system: str) -> np.ndarray:
     return (np.abs(STFT().forward(read_excerpt(folder, system).astype(np.float32))) ** 2).sum(axis=1)
 
 
-def write_attention(folder: Path, excerpt: Mapping, *, rows: int = 16, columns: int = 12) -> None:
+def write_attention(folder: Path, excerpt: Mapping, *, rows: int = 16, columns: int = 11) -> None:
     """Let every patch of the mixture attend to those that are as loud as it is."""
     energy = spectra_of(folder, "truth").sum(axis=0)
     edges_hz = np.linspace(0, 8000, 4 * rows + 1)

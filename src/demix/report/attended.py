@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from demix.config import SAMPLE_RATE
 from demix.errors import DemixError
 from demix.report.drawing import SMALL, panels
 from demix.report.figure import Cell, Plot
@@ -19,9 +20,10 @@ from demix.report.words import join
 
 MOST_PICTURES = 4
 ORANGE = (0.94, 0.53, 0.05)
+FINER = 4  # rows of the picture in each band that the file names
 HALF = 0.5  # the patches marked hold this share of the attention
 TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
-SHAPE = ("rows", "columns", "band_hz")
+SHAPE = ("rows", "columns", "patch_frames", "hop_length", "band_hz")
 
 
 def attention_part(results: Results) -> Part | None:
@@ -48,13 +50,13 @@ def attention_plots(results: Results) -> list[Plot]:
     if not path.is_file():
         return []
     about, arrays = _read(path)
-    plots = []
+    plots: list[Plot] = []
     for net in results.nets:
         run = next((run for run in net.runs if f"{run}_maps" in arrays), None)
         if run is None:
             continue
         entry = _entry(path, about, arrays, run)
-        picture = spectrum(results, about, entry)
+        picture = arrays.get(f"{run}_spectrum_db", spectrum(results, about, entry))
         for index in range(min(MOST_PICTURES, len(arrays[f"{run}_maps"]))):
             query = arrays[f"{run}_query"][index].astype(int)
             plots.append(_plot(net, index, arrays[f"{run}_maps"][index], query, about, entry, picture))
@@ -62,7 +64,7 @@ def attention_plots(results: Results) -> list[Plot]:
 
 
 def spectrum(results: Results, about: Mapping[str, Any], entry: Mapping[str, Any]) -> Floats | None:
-    """Return the mixture's level in the net's bands, `(bands, frames)` in dB; None where it was not kept.
+    """Return the mixture's level in parts of the net's bands, `(rows, frames)` in dB; None where it was not kept.
 
     It comes from the excerpt's masks.npz, which ends at some frequency: bands above it are NaN.
     """
@@ -78,7 +80,9 @@ def spectrum(results: Results, about: Mapping[str, Any], entry: Mapping[str, Any
     frames = level_db.shape[1]
     columns = np.round((np.linspace(start, end, frames + 1)[:-1] - first) / length * frames).astype(int)
     known = (columns >= 0) & (columns < frames)
-    places = np.asarray(entry["band_hz"]) / float(excerpt["max_hz"]) * len(level_db)
+    edges = np.asarray(entry["band_hz"], dtype=np.float64)
+    fine = np.interp(np.linspace(0, len(edges) - 1, FINER * (len(edges) - 1) + 1), np.arange(len(edges)), edges)
+    places = fine / float(excerpt["max_hz"]) * len(level_db)
     picture = np.full((len(places) - 1, frames), np.nan)
     for band, (low, high) in enumerate(zip(places, places[1:], strict=False)):
         if low < len(level_db):
@@ -105,18 +109,21 @@ def _plot(
 ) -> Plot:
     row, column = query
     level, patches = focus(map_)
-    seconds, rows, columns = float(about["seconds"]), *map_.shape
+    rows, columns = map_.shape
+    # The last column of patches may reach beyond the end.
+    width = float(entry["patch_frames"]) * float(entry["hop_length"]) / SAMPLE_RATE
+    seconds = float(about["seconds"])
     edges = np.asarray(entry["band_hz"], dtype=np.float64)
     bands_a_row = (len(edges) - 1) / rows
     name = f"attention-{net.name}-{index + 1}"
-    extent = (0.0, seconds, 0.0, float(rows))
+    extent = (0.0, columns * width, 0.0, float(rows))
     with panels(height_inches=3.0) as (figure, (axes,)):
         axes.grid(visible=False)
         if picture is not None:
             top = float(np.nanmax(picture))
             axes.imshow(
                 picture,
-                extent=extent,
+                extent=(0.0, seconds, 0.0, float(rows)),
                 origin="lower",
                 aspect="auto",
                 cmap="gray",
@@ -129,21 +136,21 @@ def _plot(
         veil[..., :3], veil[..., 3] = ORANGE, 0.75 * shares
         axes.imshow(veil, extent=extent, origin="lower", aspect="auto", interpolation="none")
         strong = np.kron(map_ >= level, np.ones((8, 8)))
-        times, heights = (np.linspace(0, end, size, endpoint=False) for end, size in zip((seconds, rows), strong.T.shape, strict=True))
+        times, heights = (np.linspace(0, end, size, endpoint=False) for end, size in zip((columns * width, rows), strong.T.shape, strict=True))
         if strong.min() < strong.max():
             axes.contour(times, heights, strong, levels=[0.5], colors="white", linewidths=1)
-        place = (column + 0.5) * seconds / columns, row + 0.5
+        place = (column + 0.5) * width, row + 0.5
         axes.plot(*place, "X", markersize=11, color="white", markeredgecolor="black", markeredgewidth=1.2)
         ticks = [hz for hz in TICKS_HZ if edges[0] <= hz <= edges[-1]]
         ticks = _apart(ticks, np.interp(ticks, edges, np.arange(len(edges)) / bands_a_row), gap=0.07 * rows)
         axes.set_yticks(np.interp(ticks, edges, np.arange(len(edges)) / bands_a_row), labels=[f"{hz:g}" if hz < 1000 else f"{hz // 1000}k" for hz in ticks], fontsize=SMALL)
+        axes.set_xlim(0, min(seconds, columns * width))
         axes.set_xlabel(f"seconds of the excerpt ({about['track']})")
         axes.set_ylabel("frequency, Hz")
         share = f"half of the attention lies in {patches} of {map_.size} patches"
         hz = edges[round((row + 0.5) * bands_a_row)]
         title = f"{net.label}, from {hz:,.0f} Hz at {place[0]:.1f} s: {share}"
         drawing = render(figure, name=name, text=f"Attention of the last layer over the spectrogram. {title}.")
-    width = seconds / columns
     data: list[tuple[Cell, ...]] = [
         (y, x, round(x * width, 4), *_band(edges, y, bands_a_row), float(map_[y, x]), int((y, x) == (row, column)))
         for y in range(rows)
@@ -171,6 +178,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Floats]]:
         about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         with np.load(path) as file:
             arrays = {name: file[name].astype(np.float64) for name in file.files}
+        if not arrays:  # no net attends
+            return {}, {}
         about = {**about, "start_seconds": float(about["start_seconds"]), "seconds": float(about["seconds"])}
         if not isinstance(about["systems"], dict) or not about["track"]:
             raise ValueError("systems are no table")

@@ -7,6 +7,7 @@ import numpy as np
 
 from demix.config import STEMS
 from demix.evaluation.statistics import ENOUGH_SONGS
+from demix.metrics import mean_of_defined
 from demix.report.drawing import curve, legend, log_axis, panels
 from demix.report.field import field_plots
 from demix.report.figure import Cell, Plot
@@ -82,7 +83,7 @@ def losses(rows: Measured, group: str, fill: str, stem: str) -> dict[float, Esti
     for radius in chosen.levels("radius_seconds"):
         here = chosen.where(radius_seconds=radius)
         tracks = here.unique("track")
-        of_songs = np.array([np.nanmean(here.where(track=track).number["loss_db"]) for track in tracks])
+        of_songs = np.array([mean_of_defined(here.where(track=track).number["loss_db"]) for track in tracks])
         estimate = over_units(of_songs)
         if len(tracks) < ENOUGH_SONGS:
             half = _frames_half(here, tracks)
@@ -108,7 +109,9 @@ def listening(reach: Measured | None, group: str, fill: str, stem: str = "mean")
     if reach is None or stem not in (chosen := reach.where(group=group, fill=fill)).unique("stem"):
         return float("nan"), float("nan"), float("nan"), False
     here = chosen.where(stem=stem)
-    radius = here.number["radius_seconds"]
+    radius = here.number["radius_seconds"][np.isfinite(here.number["radius_seconds"])]
+    if not len(radius):
+        return float("nan"), float("nan"), float("nan"), False
     return float(radius.mean()), float(radius.min()), float(radius.max()), bool(here.number["reaches_edge"].any())
 
 

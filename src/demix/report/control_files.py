@@ -1,20 +1,15 @@
-"""The controls' folder: variants of the nets beside the plain ones, all trained under one shorter budget."""
+"""The controls: variants of the nets compared with the plain ones, all trained under one shorter budget."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from demix.errors import DemixError
-from demix.evaluation.scores import ScoreRow, read_scores, read_seconds, summarise
+from demix.evaluation.scores import read_seconds
 from demix.evaluation.statistics import Difference, paired_differences
-from demix.report.pool import Group, group_entries, pairs_of_seeds
+from demix.report.pool import pairs_of_seeds
+from demix.report.read import read_controls
+from demix.report.results import Results, System
 from demix.report.spread import Estimate
-
-ENTRY = ("name", "kind", "label")
 
 
 @dataclass(frozen=True)
@@ -22,14 +17,14 @@ class Control:
     """One variant, or one plain net.
 
     Args:
-        group: its runs and their facts.
+        net: its runs and their facts.
         of: name of the plain group that it varies; its own for a plain net.
         aspect: what is varied.
         sdr: its mean `sdr` over stems, songs and seeds in dB.
         differences: stem or `mean` -> how far it is ahead of its plain net; empty for a plain net.
     """
 
-    group: Group
+    net: System
     of: str
     aspect: str
     sdr: float
@@ -38,7 +33,7 @@ class Control:
     @property
     def label(self) -> str:
         """Its name for readers."""
-        return str(self.group.facts["label"])
+        return self.net.label
 
     @property
     def estimate(self) -> Estimate:
@@ -46,55 +41,35 @@ class Control:
         mean = self.differences["mean"]
         return Estimate(mean.difference_db, mean.low_db, mean.high_db, mean.songs)
 
-    def number(self, key: str) -> float | None:
-        """Return a fact as a number, None where it is not known."""
-        value = self.group.facts.get(key)
-        return None if value is None else float(value)
 
-
-def read_entries(folder: Path) -> list[Mapping[str, Any]]:
-    """Return what a folder's results.json says about its nets.
+def compare_controls(results: Results) -> list[Control]:
+    """Compare each control with its plain net; an empty list where there are none.
 
     Raises:
-        DemixError: when the file is missing, or lacks what the report needs to know of a system.
+        DemixError: when a file of the controls is malformed, or a control's plain net is missing.
     """
-    path = folder / "results.json"
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["systems"]
-        nets = [entry for entry in entries if entry["kind"] == "net"]
-        missing = [key for entry in nets for key in ENTRY if key not in entry]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DemixError(f"{path}: expected a results.json that lists systems, received {error!r}; run it again") from error
-    if missing or not nets:
-        raise DemixError(f"{path}: expected nets with {', '.join(ENTRY)}, received one without; run it again")
-    return nets
-
-
-def read_controls(folder: Path) -> list[Control]:
-    """Read a folder of controls and compare each with its plain net; an empty list where there is none.
-
-    Raises:
-        DemixError: when a file in it is not what evaluation writes, or a control's plain net is missing.
-    """
-    if not folder.is_dir():
+    found = read_controls(results)
+    if found is None:
         return []
-    groups = group_entries(read_entries(folder))
-    scores, seconds = read_scores(folder / "scores.csv"), read_seconds(folder / "seconds.csv")
-    by_name = {group.name: group for group in groups}
+    seconds = read_seconds(found.folder / "seconds.csv")
+    entries = {
+        net.name: [entry for entry in found.facts["systems"] if entry["name"] in net.runs] for net in found.nets
+    }
     controls = []
-    for group in groups:
-        of = str(group.facts.get("of", group.name))
-        if of not in by_name:
-            raise DemixError(f"{folder}: expected the plain net {of} beside {group.name}, received none; train it too")
+    for net in found.nets:
+        of = str(net.facts.get("of", net.name))
+        if of not in entries:
+            raise DemixError(
+                f"{found.folder}: expected the plain net {of} beside {net.name}, received none; train it under the same "
+                "budget"
+            )
         differences = {}
-        if of != group.name:
-            first, second = pairs_of_seeds(group.entries, by_name[of].entries)
-            differences = paired_differences(seconds, first, second)
-        aspect = str(group.facts.get("aspect", "other"))
-        controls.append(Control(group, of, aspect, _mean_sdr(scores, group.runs), differences))
+        if of != net.name:
+            runs, plain_runs = pairs_of_seeds(entries[net.name], entries[of])
+            if not runs:
+                raise DemixError(f"{found.folder}: expected a seed that {net.name} shares with {of}, received none")
+            differences = paired_differences(seconds, runs, plain_runs)
+        sdr = found.score("sdr", net.name)
+        aspect = str(net.facts.get("aspect", "other"))
+        controls.append(Control(net, of, aspect, float("nan") if sdr is None else sdr, differences))
     return controls
-
-
-def _mean_sdr(scores: Sequence[ScoreRow], runs: Sequence[str]) -> float:
-    summary = summarise([row for row in scores if row.system in runs], "sdr")
-    return float(np.mean([of_stems["mean"] for of_stems in summary.values()])) if summary else float("nan")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from demix.report.colours import colour_of
-from demix.report.control_files import Control, read_controls
+from demix.report.control_files import Control, compare_controls
 from demix.report.drawing import difference_rows, edge_of, panels
 from demix.report.figure import Plot
 from demix.report.lengths import chunk_plot, segment_plot
@@ -23,9 +23,9 @@ def controls_part(results: Results) -> Part | None:
     Raises:
         DemixError: when a file of the controls is malformed.
     """
-    controls = read_controls(results.folder / "controls")
+    controls = compare_controls(results)
     colours = {net.name: net.colour for net in results.nets}
-    for index, control in enumerate(control for control in controls if control.of == control.group.name):
+    for index, control in enumerate(control for control in controls if not control.differences):
         colours.setdefault(control.of, colour_of(control.of, net=index))
     edge = edge_of(control.estimate for control in controls if control.differences)
     plots = [aspect_plot(aspect, rows, colours, edge) for aspect, rows in by_aspect(controls).items()]
@@ -62,8 +62,8 @@ def aspect_plot(aspect: str, controls: Sequence[Control], colours: dict[str, str
         text = "; ".join(f"{label} {told(estimate)}" for label, estimate, _ in rows)
         drawing = render(figure, name=name, text=f"{aspect}: {text}.")
     data = tuple(
-        (control.group.name, control.label, control.of, stem, row.difference_db, row.low_db, row.high_db, row.unit)
-        + (row.units, row.songs, len(control.group.runs))
+        (control.net.name, control.label, control.of, stem, row.difference_db, row.low_db, row.high_db, row.unit)
+        + (row.units, row.songs, control.net.seeds)
         for control in controls
         for stem, row in control.differences.items()
     )
@@ -90,9 +90,9 @@ def control_table(controls: Sequence[Control], colours: dict[str, str]) -> Table
     rows = []
     for control in controls:
         plain = not control.differences
-        cells = [control.label, "plain net" if plain else control.aspect, str(len(control.group.runs))]
+        cells = [control.label, "plain net" if plain else control.aspect, str(control.net.seeds)]
         for key, form in (("parameters", "{:,.0f}"), ("gflops_per_second", "{:.2f}")):
-            value = control.number(key)
+            value = control.net.number(key)
             cells.append("–" if value is None else form.format(value))
         cells.append(decibels(control.sdr))
         if plain:
@@ -108,8 +108,8 @@ def control_table(controls: Sequence[Control], colours: dict[str, str]) -> Table
 
 
 def _budget(controls: Sequence[Control]) -> str:
-    steps = {control.number("steps") for control in controls}
-    seconds = [value for control in controls if (value := control.number("training_seconds"))]
+    steps = {control.net.number("steps") for control in controls}
+    seconds = [value for control in controls if (value := control.net.number("training_seconds"))]
     if len(steps) != 1 or None in steps or not seconds:
         return ""
     return f" The budget: {steps.pop():,.0f} steps, {duration(max(seconds))} at most."

@@ -22,7 +22,7 @@ def segment_plot(controls: Sequence[Control], colours: Mapping[str, str]) -> Plo
     lines: list[tuple[Control, list[tuple[float, Control]]]] = []
     for plain in (control for control in controls if not control.differences):
         members = [c for c in controls if c.of == plain.of and (c is plain or c.aspect == "segment length")]
-        points = [(seconds, c) for c in members if (seconds := c.number("segment_seconds")) is not None]
+        points = [(seconds, c) for c in members if (seconds := c.net.number("segment_seconds")) is not None]
         if len({seconds for seconds, _ in points}) > 1:
             lines.append((plain, sorted(points, key=lambda point: point[0])))
     if not lines:
@@ -41,7 +41,7 @@ def segment_plot(controls: Sequence[Control], colours: Mapping[str, str]) -> Plo
         )
         drawing = render(figure, name="segment-length", text=f"sdr against the length of training segments. {text}.")
     data: list[tuple[Cell, ...]] = [
-        (c.group.name, c.of, seconds, c.sdr) for _, points in lines for seconds, c in points
+        (c.net.name, c.of, seconds, c.sdr) for _, points in lines for seconds, c in points
     ]
     title = "Segments in training: " + "; ".join(_longest(plain, points) for plain, points in lines)
     note = "The intervals of the differences are in the plot of the segment length beside this one."

@@ -79,11 +79,13 @@ def pooled_sdr(rows: Measured, group: str, place: Place, keys: tuple[str, str], 
 
 def difference_at(rows: Measured, nets: Sequence[System], place: Place, keys: tuple[str, str]) -> Estimate:
     """Return how far the second net is ahead at one place, with the jackknife's interval over songs."""
-    tracks = rows.where(**{keys[0]: place[0], keys[1]: place[1]}).unique("track")
+    here = rows.where(**{keys[0]: place[0], keys[1]: place[1]})
+    tracks = here.unique("track")
 
     def difference(kept: npt.NDArray[np.bool_]) -> float:
         some = [track for track, keep in zip(tracks, kept, strict=True) if keep]
-        return pooled_sdr(rows, nets[1].name, place, keys, some) - pooled_sdr(rows, nets[0].name, place, keys, some)
+        first, second = (pooled_sdr(here, net.name, place, keys, some) for net in nets)
+        return second - first
 
     return jackknifed(difference, len(tracks))
 

@@ -1,6 +1,6 @@
 """Repetition against the difference of the nets: does the ViT gain where the music repeats?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +57,8 @@ def points_of(rows: Measured, seconds: Sequence[SecondRow], nets: Sequence[Syste
     Returns:
         The points, and what they are: `songs`, where there are at least `ENOUGH_SONGS`, else `windows`.
     """
-    table = _energies(seconds)
+    runs = {run for net in nets for run in net.runs}
+    table = _energies(row for row in seconds if row.system in runs)
     length = {track: energies.reference.shape[-1] for (_, track), energies in table.items()}
     points: dict[bool, list[Point]] = {True: [], False: []}
     texts = zip(rows.text["track"].tolist(), rows.text["stem"].tolist(), strict=True)
@@ -78,8 +79,9 @@ def points_of(rows: Measured, seconds: Sequence[SecondRow], nets: Sequence[Syste
     return points[False], "windows"
 
 
-def _energies(seconds: Sequence[SecondRow]) -> Mapping[tuple[str, str], Energies]:
+def _energies(rows: Iterable[SecondRow]) -> Mapping[tuple[str, str], Energies]:
     """Gather energies `(stems, seconds)` per (system, song)."""
+    seconds = list(rows)
     length: dict[tuple[str, str], int] = {}
     for row in seconds:
         length[row.system, row.track] = max(length.get((row.system, row.track), 0), row.second + 1)
