@@ -1,4 +1,4 @@
-"""`demix data`: download, prepare and inspect data sets. The commands only translate."""
+"""`demix data`: download, prepare, inspect and make data sets. The commands only translate."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -112,6 +112,43 @@ def info(
         raise DemixError(f"{PROCESSED}: expected a prepared data set, found none; run `demix data prepare free`")
     for folder in folders:
         _console(stderr=False).print(_table(folder.name, open_store(folder)))
+
+
+@app.command(short_help="Make songs that differ only in whether their drums repeat.")
+def loops(
+    out: Annotated[Path, typer.Argument(help="Folder to write: a data set, and index.html to see and hear it.")],
+    data: Annotated[
+        str, typer.Option(help="Data set or folder whose test songs give hits and accompaniment.")
+    ] = "free",
+    bases: Annotated[
+        int | None, typer.Option(help="Sets of three songs; by default one for each test song, at least 12.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of a song.")] = 12.0,
+    loop_seconds: Annotated[float, typer.Option(help="Length of a loop; it has to repeat within a segment.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the choice of hits and their orders.")] = 0,
+) -> None:
+    """Make counterfactual songs: the drum loop repeats exactly, with variations, or never.
+
+    The three songs of a base differ in nothing but the order of the drum hits. Score nets on them with `demix evaluate
+    RUN... --data OUT`; songs that are there already are kept.
+    """
+    from demix.data import open_dataset
+    from demix.data.loop_patterns import Loops
+    from demix.data.loops import write_loops
+    from demix.report.loops_page import write_page
+
+    tracks = [track for track in open_dataset(data) if track.split == "test"]
+    settings = Loops(
+        seconds=seconds,
+        loop_seconds=loop_seconds,
+        bases=max(12, len(tracks)) if bases is None else bases,
+        seed=seed,
+    )
+    with _console().status("") as status:
+        songs = write_loops(tracks, out, settings, on_base=lambda name: status.update(f"making {name}"))
+        status.update("writing the page")
+        page = write_page(out)
+    typer.echo(f"{out}: {len(songs)} songs; listen: {page}")
 
 
 def _console(*, stderr: bool = True) -> "Console":

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,38 @@ def atomic(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path, *, mark: str) -> Iterator[Path]:
+    """Fill a folder that takes its name only once it is complete.
+
+    The files go to a hidden neighbour, which replaces `path` at the end of the block. When the block fails the
+    neighbour is removed, and what was there stays.
+
+    Args:
+        path: the folder to write.
+        mark: the file by which a folder that was made this way is known: only such a one, or an empty one, is replaced.
+
+    Raises:
+        DemixError: when `path` holds something else, or cannot be written.
+    """
+    if path.exists() and not (path / mark).is_file() and (not path.is_dir() or any(path.iterdir())):
+        raise DemixError(f"{path}: expected a new folder or one with {mark}, found other files; choose another folder")
+    part, old = (path.with_name(f".{path.name}.{state}") for state in ("part", "old"))
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with writing(path):
+            part.mkdir(parents=True)
+        yield part
+        with writing(path):
+            shutil.rmtree(old, ignore_errors=True)
+            if path.exists():
+                path.replace(old)
+            part.replace(path)
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def is_full(error: BaseException) -> bool:

@@ -1,0 +1,1 @@
+"""Probes: what trained nets listen to, asked without training them again."""
