@@ -1,7 +1,8 @@
-"""The evidence beside the scores: controls, context, repetition, bands and levels, attention, blind listening."""
+"""The evidence beside the scores: controls, context, repetition, bands and levels, attention."""
+
+from collections.abc import Callable
 
 from demix.report.attended import attention_part
-from demix.report.blind import blind_part
 from demix.report.context import context_part
 from demix.report.controls import controls_part
 from demix.report.looped import loops_plots
@@ -10,8 +11,6 @@ from demix.report.places import places_part
 from demix.report.repeated import repetition_plots
 from demix.report.results import Results
 
-PARTS = (controls_part, context_part, lambda results: repetition_part(results), places_part, attention_part, blind_part)
-
 
 def evidence(results: Results) -> list[Part]:
     """Return the parts that a results folder holds; what was not measured is absent.
@@ -19,11 +18,22 @@ def evidence(results: Results) -> list[Part]:
     Raises:
         DemixError: when one of their files is malformed.
     """
-    return [part for make in PARTS if (part := make(results)) is not None]
+    makers: tuple[Callable[[Results], Part | None], ...] = (
+        controls_part,
+        context_part,
+        repetition_part,
+        places_part,
+        attention_part,
+    )
+    return [part for make in makers if (part := make(results)) is not None]
 
 
 def repetition_part(results: Results) -> Part | None:
-    """Return the section on repetition; None where nothing of it was measured."""
+    """Return the section on repetition; None where nothing of it was measured.
+
+    Raises:
+        DemixError: when a file of it is malformed.
+    """
     plots = (*repetition_plots(results), *loops_plots(results))
     if not plots:
         return None

@@ -1,137 +1,146 @@
 """Counterfactual loops: the same drum hits, repeated exactly, with variations, or never."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
+from demix.data.loop_patterns import CONDITIONS
+from demix.data.loops import SONGS_FILE, LoopSong, read_songs
 from demix.errors import DemixError
-from demix.evaluation.scores import read_scores
+from demix.evaluation.loops import RepetitionEffect, repetition_effects
+from demix.evaluation.scores import ScoreRow, read_scores
+from demix.metrics import Floats
 from demix.report.drawing import difference_rows, edge_of, panels
 from demix.report.figure import Cell, Plot
-from demix.report.measured import Floats, read_measured
 from demix.report.panel import sign
 from demix.report.part import told
 from demix.report.results import Results, System
-from demix.report.spread import Estimate, over_units
+from demix.report.spread import Estimate
 from demix.report.svg import INKS, render
-from demix.report.words import decibels
+from demix.report.words import count, decibels
 
-CONDITIONS = ("exact", "varied", "never")
-STEM = "drums"
+STEM, CONTRAST = "drums", "exact - never"
+Effects = Mapping[str, RepetitionEffect]
 
 
 def loops_plots(results: Results) -> list[Plot]:
-    """Draw the drums' scores per condition, and the interaction that the hypothesis is about; empty without loops.
+    """Draw the drums' scores per condition and the effects that the hypothesis is about; empty without loops.
 
     Raises:
-        DemixError: when a file of the loops is malformed.
+        DemixError: when a file of the loops is malformed, or a score is missing.
     """
-    folder = results.folder / "loops"
-    if not folder.is_dir() or not results.nets:
+    folder, nets = results.folder / "loops", results.nets[:2]
+    if not folder.is_dir() or len(nets) < 2:
         return []
-    scores = {net.name: read_loops(folder, net) for net in results.nets}
-    plots = [_conditions_plot(scores, results.nets)]
-    return [*plots, _interaction_plot(scores, results.nets[:2])] if len(results.nets) > 1 else plots
+    songs, scores = read_songs(folder / SONGS_FILE), read_scores(folder / "scores.csv")
+    return [_conditions_plot(songs, scores, nets), _effects_plot(effects_of(songs, scores, nets), nets)]
 
 
-def read_loops(folder: Path, net: System) -> dict[str, Floats]:
-    """Return base -> the drums' `sdr` under `CONDITIONS` in dB, `(3,)`, mean over the net's seeds.
+def effects_of(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], nets: Sequence[System]) -> Effects:
+    """Return the effect of exact repetition on the drums of each net, and their `interaction`.
+
+    Args:
+        songs: the loop songs.
+        scores: rows of their scores.csv.
+        nets: the net without and the net with attention.
 
     Raises:
-        DemixError: when songs.csv or scores.csv is malformed, or a base lacks a condition or a score.
+        DemixError: when a net has no score on one of the songs.
     """
-    songs = read_measured(folder / "songs.csv", text=("track", "base", "condition"), number=())
-    if songs is None:
-        raise DemixError(f"{folder}: expected songs.csv with a row a loop, received none; evaluate the loops again")
+    first, second = nets
+    scored = {row.system for row in scores}
+    groups = {net.name: [run for run in net.runs if run in scored] for net in nets}
+    missing = [net.label for net in nets if not groups[net.name]]
+    if missing:
+        raise DemixError(f"loops: expected scores of the {missing[0]}, received none; score it on the loop songs")
+    found = repetition_effects(scores, songs, groups, attention=second.name, convolution=first.name)
+    chosen = [effect for effect in found if (effect.stem, effect.contrast) == (STEM, CONTRAST)]
+    return {effect.group if effect.group in groups else "interaction": effect for effect in chosen}
+
+
+def verdict(effects: Effects, nets: Sequence[System]) -> str:
+    """Say whether the loops agree with the hypothesis, contradict it, or cannot tell.
+
+    It predicts that repetition helps the second net more than the first, and does not change the first.
+    """
+    first, second = nets
+    answer, own = effects["interaction"].answer, effects[first.name].answer
+    if answer == "contradict":
+        return f"The loops contradict the hypothesis: repetition helps the {second.label} no more than the {first.label}"
+    if answer == "cannot tell":
+        return f"The loops cannot tell whether repetition helps the {second.label} more than the {first.label}"
+    lead = f"repetition helps the {second.label} more than the {first.label}"
+    if own == "contradict":
+        return f"The loops agree with half of the hypothesis: {lead}, but changes the {first.label} too"
+    doubt = "" if own == "agree" else f"; whether it changes the {first.label} they cannot tell"
+    return f"The loops agree with the hypothesis: {lead}{doubt}"
+
+
+def scores_by_base(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], net: System) -> dict[str, Floats]:
+    """Return base -> the drums' `sdr` under `CONDITIONS` in dB, mean over the net's seeds; NaN where there is none."""
     values: dict[str, list[float]] = {}
-    for row in read_scores(folder / "scores.csv"):
+    for row in scores:
         if row.system in net.runs and (row.stem, row.metric) == (STEM, "sdr"):
             values.setdefault(row.track, []).append(row.value)
     table: dict[str, Floats] = {}
-    for track, base, condition in zip(*(songs.text[key].tolist() for key in ("track", "base", "condition")), strict=True):
-        if condition not in CONDITIONS or track not in values:
-            raise DemixError(
-                f"{folder}: expected a score of {net.label} on {track}, one of {', '.join(CONDITIONS)}, received "
-                f"{condition} with {len(values.get(track, []))} scores; evaluate the loops again"
-            )
-        table.setdefault(base, np.full(len(CONDITIONS), np.nan))[CONDITIONS.index(condition)] = np.mean(values[track])
-    short = [base for base, row in table.items() if np.isnan(row).any()]
-    if short:
-        raise DemixError(f"{folder}: expected {', '.join(CONDITIONS)} of {short[0]}, received fewer; make the loops again")
+    for song in songs:
+        row_of_base = table.setdefault(song.base, np.full(len(CONDITIONS), np.nan))
+        row_of_base[CONDITIONS.index(song.condition)] = np.mean(values.get(song.track, [np.nan]))
     return table
 
 
-def interaction(scores: Mapping[str, Mapping[str, Floats]], nets: Sequence[System]) -> Estimate:
-    """Return (second − first net) × (exact − never) in dB: how much more the second gains from repetition."""
-    return over_units(np.array(_gains(scores, nets[1])) - np.array(_gains(scores, nets[0])))
-
-
-def _gains(scores: Mapping[str, Mapping[str, Floats]], net: System) -> list[float]:
-    """Return each base's score under exact repetition minus that under none."""
-    return [float(row[0] - row[2]) for row in scores[net.name].values()]
-
-
-def verdict(scores: Mapping[str, Mapping[str, Floats]], nets: Sequence[System]) -> str:
-    """Say whether the loops agree with the hypothesis, contradict it, or cannot tell.
-
-    It predicts that the second net's lead is larger under exact repetition than under none, and that the first net's
-    score does not change.
-    """
-    found = interaction(scores, nets)
-    own = over_units(np.array(_gains(scores, nets[0])))
-    if not found.decided:
-        return f"Loops: cannot tell whether repetition helps the {nets[1].label} more than the {nets[0].label}"
-    if found.value < 0:
-        return f"The loops contradict the hypothesis: repetition helps the {nets[1].label} less than the {nets[0].label}"
-    text = f"The loops agree with the hypothesis: repetition helps the {nets[1].label} more than the {nets[0].label}"
-    return f"{text}, although the {nets[0].label} changes too" if own.decided else text
-
-
-def _conditions_plot(scores: Mapping[str, Mapping[str, Floats]], nets: Sequence[System]) -> Plot:
+def _conditions_plot(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], nets: Sequence[System]) -> Plot:
     data: list[tuple[Cell, ...]] = []
-    said = []
+    said, places = [], range(len(CONDITIONS))
     with panels(1, len(nets), height_inches=2.9, sharey=True) as (figure, grid):
         for axes, net in zip(grid, nets, strict=True):
-            table = np.stack(list(scores[net.name].values()))
-            axes.plot(range(3), table.T, color=INKS[net.colour], alpha=0.35, linewidth=1)
-            axes.plot(range(3), table.mean(axis=0), color=INKS[net.colour], linewidth=2.6)
-            sign(axes, range(3), table.mean(axis=0), net.colour, size=7)
-            axes.set_xticks(range(3), labels=CONDITIONS)
-            axes.set_xlim(-0.25, 2.25)
+            bases = scores_by_base(songs, scores, net)
+            table = np.stack(list(bases.values()))
+            means = np.ma.masked_invalid(table).mean(axis=0).filled(np.nan)
+            axes.plot(places, table.T, color=INKS[net.colour], alpha=0.35, linewidth=1)
+            axes.plot(places, means, color=INKS[net.colour], linewidth=2.6)
+            sign(axes, places, means, net.colour, size=7)
+            axes.set_xticks(places, labels=CONDITIONS)
+            axes.set_xlim(-0.25, len(CONDITIONS) - 0.75)
             axes.set_title(net.label, loc="left", fontsize=9.5, color=INKS[net.colour])
-            for base, row in scores[net.name].items():
+            for base, row in bases.items():
                 data += [(net.name, base, name, float(value)) for name, value in zip(CONDITIONS, row, strict=True)]
-            gain = over_units(np.array(_gains(scores, net)))
-            said.append(f"{net.label} {told(gain)}{'' if gain.decided else ', cannot tell'}")
+            levels = zip(CONDITIONS, means, strict=True)
+            said.append(f"{net.label} {', '.join(f'{name} {decibels(value, digits=1)}' for name, value in levels)} dB")
         grid[0].set_ylabel(f"{STEM}, sdr, dB")
-        title = f"Exact repetition against none: {'; '.join(said)}"
+        title = f"{STEM.capitalize()} by how they repeat: {'; '.join(said)}"
         drawing = render(figure, name="loops", text=f"sdr of the drums per condition. {title}.")
-    note = "A thin line: the same song with its drum hits in another order. Bold: the mean. Mean over seeds."
+    note = "A thin line: one base, its three songs alike but for the order of the hits. Bold: the mean. Mean over seeds."
     return Plot("loops", title, drawing, ("group", "base", "condition", "sdr_db"), tuple(data), note)
 
 
-def _interaction_plot(scores: Mapping[str, Mapping[str, Floats]], nets: Sequence[System]) -> Plot:
+def _effects_plot(effects: Effects, nets: Sequence[System]) -> Plot:
     first, second = nets
-    found = interaction(scores, nets)
-    rows = [
-        (f"{first.label}: exact − never", over_units(np.array(_gains(scores, first))), first.colour),
-        (f"{second.label}: exact − never", over_units(np.array(_gains(scores, second))), second.colour),
-        ("interaction", found, nets[found.value > 0].colour),
-    ]
-    with panels(height_inches=2.0) as (figure, (axes,)):
+    names = {first.name: first.label, second.name: second.label, "interaction": f"{second.label} − {first.label}"}
+    colours = {net.name: net.colour for net in nets}
+    rows = []
+    for key, name in names.items():
+        effect = effects[key]
+        estimate = Estimate(effect.effect_db, effect.low_db, effect.high_db, effect.units)
+        rows.append((name, estimate, colours.get(key, nets[effect.effect_db > 0].colour)))
+    with panels(height_inches=2.1) as (figure, (axes,)):
         difference_rows(axes, rows)
         edge = edge_of(estimate for _, estimate, _ in rows)
         axes.set_xlim(-edge, edge)
-        axes.set_xlabel(f"{STEM}, difference of sdr, dB")
-        title = f"{verdict(scores, nets)} ({decibels(found.value, signed=True)} dB)"
+        axes.set_xlabel(f"{STEM}: exact less never, sdr, dB")
+        title = verdict(effects, nets)
         text = "; ".join(f"{name} {told(estimate)}" for name, estimate, _ in rows)
-        drawing = render(figure, name="loops-interaction", text=f"{title}. {text}.")
-    data = tuple((name, *estimate) for name, estimate, _ in rows)
-    note = (
-        f"The hypothesis predicts: the {first.label} at zero, the {second.label} and the interaction, "
-        f"({second.label} − {first.label}) × (exact − never), to the right of it. 95 % intervals over "
-        f"{found.units} base songs."
+        drawing = render(figure, name="loops-effect", text=f"{title}. {text}.")
+    data = tuple(
+        (key, effect.effect_db, effect.low_db, effect.high_db, effect.unit, effect.units, effect.seeds, effect.prediction)
+        + (effect.answer,)
+        for key, effect in effects.items()
     )
-    columns = ("contrast", "difference_db", "low_db", "high_db", "bases")
-    return Plot("loops-interaction", title, drawing, columns, data, note)
+    one = effects["interaction"]
+    about = f"{count(one.units, one.unit.removesuffix('s'))}{' of the same few songs' if one.unit == 'bases' else ''}"
+    note = (
+        f"Predicted: the {first.label} {effects[first.name].prediction}, the {second.label} and the interaction "
+        f"({second.label} − {first.label}) above it. Interaction: {told(rows[-1][1])}, over {about}."
+    )
+    columns = ("group", "effect_db", "low_db", "high_db", "unit", "units", "seeds", "prediction", "answer")
+    return Plot("loops-effect", title, drawing, columns, data, note)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from demix.report.figure import Plot, to_figure
+from demix.report.figure import Plot, to_gallery
 from demix.report.results import System
 from demix.report.spread import Estimate
 from demix.report.words import decibels, interval, join
@@ -28,11 +28,9 @@ class Part:
     outro: str = ""
 
 
-def to_section(part: Part, results_name: str) -> tuple[str, str]:
-    """Return the title and the HTML of a part."""
-    figures = "".join(to_figure(plot, results_name) for plot in part.plots)
-    grid = f'<div class="plots">{figures}</div>' if figures else ""
-    return part.title, f"{part.intro}{grid}{part.outro}"
+def to_body(part: Part, results_name: str) -> str:
+    """Return the HTML of a part under its heading."""
+    return f"{part.intro}{to_gallery(part.plots, results_name)}{part.outro}"
 
 
 def told(estimate: Estimate) -> str:
