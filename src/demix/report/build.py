@@ -117,13 +117,13 @@ def _markdown(results: Results) -> str:
 
 def _page(results: Results, parts: "Mapping[str, Section]") -> str:
     assets = files("demix.report") / "assets"
-    css, javascript, template = (
-        (assets / name).read_text(encoding="utf-8") for name in ("page.css", "player.js", "template.html")
+    css, player, abx, template = (
+        (assets / name).read_text(encoding="utf-8") for name in ("page.css", "player.js", "abx.js", "template.html")
     )
     return Template(template).substitute(
         title=escape(f"{headline(results)} · demix"),
         css=css.strip(),
-        javascript=javascript.strip(),
+        javascript=f"{player}{abx}".strip(),
         name=escape(str(results.facts["name"])),
         created=escape(str(results.facts["created"])[:16].replace("T", " ")),
         version=escape(str(results.facts["version"])),

@@ -37,14 +37,14 @@ def draw_player(results: Results) -> str:
         return "<p>No excerpt was kept for this comparison.</p>"
     rows = []
     if mixture in sounds:
-        rows.append(_row("Before separation", [_cell("Mixture", "the song", None, "mixture", sounds[mixture])]))
+        rows.append(_row("Before separation", [_cell("Mixture", "the song", None, "mixture", sounds[mixture], "")]))
     for stem in STEMS:
         cells = []
         for name, label, colour, system in voices:
             if (path := paths[name, stem]) in sounds:
                 score = results.score("sdr", system, stem) if system else None
                 note = "original" if not system else f"sdr {decibels(score, digits=1)} dB"
-                cells.append(_cell(label, note, colour if system else None, stem, sounds[path]))
+                cells.append(_cell(label, note, colour if system else None, stem, sounds[path], system))
         rows.append(_row(stem.capitalize(), cells))
     seconds = soundfile.info(next(iter(sounds))).duration
     return (
@@ -70,7 +70,7 @@ def embed(files: Iterable[Path], *, budget_bytes: int = BUDGET_BYTES) -> dict[Pa
     Raises:
         DemixError: for a file that is not audio.
     """
-    waves = {path: _read(path) for path in files}
+    waves = {path: read_sound(path) for path in files}
     encoded: dict[Path, bytes] = {}
     for level in COMPRESSION_LEVELS:
         encoded = {path: _mp3(wave, rate, level) for path, (wave, rate) in waves.items()}
@@ -79,7 +79,12 @@ def embed(files: Iterable[Path], *, budget_bytes: int = BUDGET_BYTES) -> dict[Pa
     return {path: f"data:audio/mpeg;base64,{base64.b64encode(data).decode()}" for path, data in encoded.items()}
 
 
-def _read(path: Path) -> tuple[npt.NDArray[np.float32], int]:
+def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
+    """Return a sound file's wave `(samples, channels)` and its sample rate.
+
+    Raises:
+        DemixError: when the file is not audio.
+    """
     try:
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
@@ -97,11 +102,12 @@ def _row(title: str, cells: list[str]) -> str:
     return f"<fieldset><legend>{escape(title)}</legend>\n" + "\n".join(cells) + "</fieldset>"
 
 
-def _cell(label: str, note: str, colour: str | None, stem: str, source: str) -> str:
+def _cell(label: str, note: str, colour: str | None, stem: str, source: str, system: str) -> str:
     name = escape(f"{stem}, {label}")
     return (
         f'<div class="cell" style="--colour: var(--{colour or "muted"})">'
         f'<button type="button" aria-label="{name}, {escape(note)}" aria-pressed="false">{mark(colour)}{escape(label)}'
         f'<small>{escape(note)}</small></button><span class="fallback">{mark(colour)}{escape(label)}</span>'
-        f'<audio controls preload="auto" aria-label="{name}" src="{source}"></audio></div>'
+        f'<audio controls preload="auto" aria-label="{name}" data-system="{escape(system)}" data-stem="{stem}" '
+        f'src="{source}"></audio></div>'
     )

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from demix.report.blind import blind_part
 from demix.report.colours import mark
+from demix.report.evidence import evidence
 from demix.report.figure import Plot, to_gallery
 from demix.report.limits import said, unsaid
 from demix.report.listen import draw_player
+from demix.report.part import to_body
 from demix.report.plots import difference_plots, score_plots
 from demix.report.plots_cost import cost_plots
 from demix.report.plots_published import published_plots
@@ -41,6 +44,8 @@ def sections(results: Results) -> dict[str, Section]:
         "meaning": Section("What the numbers say", _meaning(results)),
         "listen": Section("Listen", _listen(results)),
     }
+    if blind := blind_part(results):
+        page[blind.key] = Section(blind.title, to_body(blind, str(results.facts["name"])))
     page |= drawn(results)
     page["spectra"] = Section("Masks", _spectra(results))
     page["made"] = Section("How this was made", _made(results))
@@ -56,6 +61,8 @@ def drawn(results: Results) -> dict[str, Section]:
         page["training"] = _training(results)
     if results.nets:
         page["cost"] = _cost(results)
+    for part in evidence(results):
+        page[part.key] = Section(part.title, to_body(part, str(results.facts["name"])), part.plots)
     return page
 
 
