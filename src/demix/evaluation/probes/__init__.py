@@ -1,1 +1,1 @@
-"""Probes: what trained nets listen to, asked without training them again."""
+"""Probes: what a trained net listens to, measured without training anything again."""
