@@ -4,9 +4,8 @@ Every stage reuses what is there: run again, it goes on with what was interrupte
 README, "What is written where".
 """
 
-import csv
 import dataclasses
-import io
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +13,13 @@ from typing import Any, Protocol
 from demix import evidence_parts as parts
 from demix.data import LICENCES, dataset_label, open_dataset
 from demix.data.library import open_prepared
+from demix.data.loops import SONGS_FILE
 from demix.data.store import PrepareEvent
 from demix.data.track import Track
 from demix.errors import DemixError
 from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
-from demix.evidence_runs import Trained, Trial, choose_learning_rates, chosen_rates, train_nets
-from demix.files import atomic
+from demix.evaluation.probes.rows import write_rows
+from demix.evidence_runs import Tell, Trained, Trial, choose_learning_rates, chosen_rates, train_nets
 from demix.protocol import METRIC, read_protocol
 from demix.protocol import Protocol as Plan
 from demix.report.build import build
@@ -79,11 +79,12 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
         controls = train_nets(plan, path, rates=rates, checkpoints=checkpoints, tracks=tracks, tell=tell, controls=True)
         _score(controls, test, out / "controls", dataset, baselines=("mixture", "oracle"), tell=tell)
     if plan.probes.seeds:
-        parts.probe_nets(nets, test, out / "probes", plan.probes, tell=tell)
+        strange = [track for track in open_dataset(dataset) if track.split != "train"]
+        parts.probe_nets(nets, test, strange, out / "probes", plan.probes, tell=tell)
     if plan.loops.bases:
-        songs = parts.make_loops(test, out / "loop-songs", plan.loops)
+        songs = parts.make_loops(test, out / "loop-songs", plan.loops, tell=tell)
         _score(nets, songs, out / "loops", dataset, baselines=("mixture",), tell=tell)
-        parts.copy_conditions(out / "loop-songs", out / "loops")
+        shutil.copyfile(out / "loop-songs" / SONGS_FILE, out / "loops" / SONGS_FILE)
     return build(out)
 
 
@@ -103,7 +104,7 @@ def _score(
     out: Path,
     dataset: str,
     *,
-    tell: parts.Tell,
+    tell: Tell,
     baselines: Sequence[str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
@@ -140,11 +141,5 @@ def _describe(trained: Trained, step_mib: Mapping[str, float]) -> dict[str, Any]
 
 
 def _write_trials(path: Path, trials: Sequence[Trial]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([each.name for each in dataclasses.fields(Trial)])
-    for trial in trials:
-        score = f"{trial.valid_sdr:.6f}"
-        writer.writerow([trial.net, f"{trial.learning_rate:g}", trial.steps, score, int(trial.chosen)])
-    with atomic(path) as file:
-        file.write(text.getvalue().encode())
+    rows = [(each.net, each.learning_rate, each.steps, each.valid_sdr, int(each.chosen)) for each in trials]
+    write_rows(path, [field.name for field in dataclasses.fields(Trial)], rows)

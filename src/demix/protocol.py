@@ -79,7 +79,7 @@ class Probes:
         songs: how many of the test songs, the first ones.
     """
 
-    frames: int = 12
+    frames: int = 5
     radius_seconds: float = 10.0
     seeds: int = 1
     songs: int = 50
@@ -96,8 +96,8 @@ class LoopSongs:
         seed: of hits and patterns.
     """
 
-    bases: int = 6
-    seconds: float = 16.0
+    bases: int = 12
+    seconds: float = 12.0
     loop_seconds: float = 1.0
     seed: int = 0
 

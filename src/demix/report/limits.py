@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from demix.report.results import Results, System, excludes_zero
 from demix.report.protocol import wanted_in_full
+from demix.report.results import Results, System, excludes_zero
 from demix.report.verdict import FEW_SONGS, better, doubt, gap, is_small, ruling_of, training_music
 from demix.report.words import count, decibels, duration, interval, join
 

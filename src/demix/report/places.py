@@ -13,7 +13,7 @@ from demix.report.measured import Floats, Measured, read_measured
 from demix.report.part import Part, sides_told
 from demix.report.results import Results, System
 from demix.report.spread import Estimate, jackknifed
-from demix.report.svg import INKS, render
+from demix.report.svg import render
 from demix.report.words import sentence
 
 TEXT = ("system", "group", "track", "stem")
