@@ -140,7 +140,7 @@ def test_probes_and_loops_are_there(gathered: Path) -> None:
 
 def test_the_page_has_a_section_for_everything(gathered: Path) -> None:
     page = (gathered / "results" / "nano" / "index.html").read_text()
-    for section in ("controls", "context", "repetition", "bands", "blind"):
+    for section in ("controls", "context", "repetition", "places", "attention", "blind"):
         assert f'<section id="{section}' in page, section
     for figure in (gathered / "results" / "nano" / "figures").glob("*.csv"):
         assert f'id="figure-{figure.stem}"' in page
