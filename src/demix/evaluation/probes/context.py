@@ -133,7 +133,7 @@ def replace_context(windows: torch.Tensor, fillers: torch.Tensor, *, radius_seco
     samples = windows.shape[-1]
     beyond = (torch.arange(samples) - samples // 2).abs() - round(radius_seconds * SAMPLE_RATE)
     fade = (beyond / (FADE_SECONDS * SAMPLE_RATE)).clamp(0, 1)
-    kept = torch.cos(fade * torch.pi / 2).square()
+    kept = (1 + torch.cos(fade * torch.pi)) / 2
     return torch.where(beyond <= 0, windows, kept * windows + (1 - kept) * fillers)
 
 

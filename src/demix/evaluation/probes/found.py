@@ -1,7 +1,9 @@
 """What probes have found, gathered song by song, and the files that it is written to."""
 
+import dataclasses
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +33,35 @@ class Found:
         context: rows of `context.csv`.
         listening: rows of `listening.csv`.
         fields: run name -> shares of the squared gradient, one array for each song.
-        attention: run name -> what was measured at each moment of each song; empty for a net without attention.
+        weights: run name -> what was measured at each moment of each song; empty for a net without attention.
         maps: run name -> attention maps of the scene.
         scene: the passage that the maps are of.
+        field: rows of `field.csv`; these and the next are there once all songs are done.
+        field_radius: rows of `field_radius.csv`.
+        attention: rows of `attention.csv`.
     """
 
-    context: list[ContextRow] = field(default_factory=list)
-    listening: list[ListeningRow] = field(default_factory=list)
-    fields: dict[str, list[Floats]] = field(default_factory=dict)
-    attention: dict[str, list[Attention]] = field(default_factory=dict)
-    maps: dict[str, Maps] = field(default_factory=dict)
+    context: list[ContextRow] = dataclasses.field(default_factory=list)
+    listening: list[ListeningRow] = dataclasses.field(default_factory=list)
+    fields: dict[str, list[Floats]] = dataclasses.field(default_factory=dict)
+    weights: dict[str, list[Attention]] = dataclasses.field(default_factory=dict)
+    maps: dict[str, Maps] = dataclasses.field(default_factory=dict)
     scene: Scene | None = None
+    field: list[FieldRow] = dataclasses.field(default_factory=list)
+    field_radius: list[FieldRadiusRow] = dataclasses.field(default_factory=list)
+    attention: list[AttentionRow] = dataclasses.field(default_factory=list)
 
-    def field_rows(self, net: ProbedNet) -> list[FieldRow]:
-        """Average a net's gradients over songs and moments."""
-        shares = average_fields(self.fields[net.system])
-        offsets = field_offsets(net.stft, len(shares))
-        return [FieldRow(net.system, net.group, *map(float, pair)) for pair in zip(offsets, shares, strict=True)]
+    def finish(self, nets: Sequence[ProbedNet]) -> None:
+        """Average every net's gradients and attention over songs and moments, into rows."""
+        for net in nets:
+            name = net.system, net.group
+            shares = average_fields(self.fields[net.system])
+            offsets = field_offsets(net.stft, len(shares))
+            self.field += [FieldRow(*name, *map(float, pair)) for pair in zip(offsets, shares, strict=True)]
+            self.field_radius.append(FieldRadiusRow(*name, field_radius(offsets, shares)))
+            self.attention += attention_rows(net, self.weights[net.system])
 
-    def field_radius_row(self, net: ProbedNet) -> FieldRadiusRow:
-        """Return the radius that holds 95 % of a net's gradients."""
-        shares = average_fields(self.fields[net.system])
-        return FieldRadiusRow(net.system, net.group, field_radius(field_offsets(net.stft, len(shares)), shares))
-
-    def attention_rows(self, net: ProbedNet) -> list[AttentionRow]:
-        """Average a net's attention over songs and moments."""
-        return attention_rows(net, self.attention[net.system])
-
-    def write(self, out: Path, nets: list[ProbedNet], facts: dict[str, object]) -> None:
+    def write(self, out: Path, facts: dict[str, object]) -> None:
         """Write every file, each of them whole or not at all.
 
         Raises:
@@ -66,9 +69,9 @@ class Found:
         """
         write_rows(out / "context.csv", ContextRow, self.context)
         write_rows(out / "listening.csv", ListeningRow, self.listening)
-        write_rows(out / "field.csv", FieldRow, [row for net in nets for row in self.field_rows(net)])
-        write_rows(out / "field_radius.csv", FieldRadiusRow, [self.field_radius_row(net) for net in nets])
-        write_rows(out / "attention.csv", AttentionRow, [row for net in nets for row in self.attention_rows(net)])
+        write_rows(out / "field.csv", FieldRow, self.field)
+        write_rows(out / "field_radius.csv", FieldRadiusRow, self.field_radius)
+        write_rows(out / "attention.csv", AttentionRow, self.attention)
         arrays: dict[str, Any] = {
             f"{system}_{name}": array for system, maps in self.maps.items() for name, array in maps.arrays.items()
         }

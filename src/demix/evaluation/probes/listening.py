@@ -29,7 +29,8 @@ def listening_radius(radii: Floats, change: Floats) -> tuple[float, bool]:
     """Return the radius inside which 99 % of the context's effect comes from.
 
     It is where the energy of the change has fallen to 1 % of its value at the smallest radius and stays there,
-    interpolated in the radius's logarithm.
+    interpolated in the radius's logarithm. A net that weighs all frames up to `R` alike is found at 0.84 R to R
+    (`tests/probes`): replacing its outermost tenth on both sides changes the sum by a tenth, and so the energy by 1 %.
 
     Args:
         radii: as for `find_bracket`.

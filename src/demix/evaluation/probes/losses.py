@@ -22,25 +22,30 @@ def context_rows(curve: Curve, *, system: str, group: str, seed: int = 0) -> lis
     heard = reference.sum(axis=0) > 0
     if not heard.any():
         return []
-    sdr = _decibels(reference.sum(axis=0) / error.sum(axis=1))
-    loss = sdr[-1] - sdr
+    sdr = 10 * np.log10(_divide(reference.sum(axis=0), error.sum(axis=1)))
     change = (curve.change * curve.sounding).sum(axis=1)
-    share = np.divide(change, error[-1].sum(axis=0), out=np.full_like(change, np.nan), where=heard)
+    of_stems = np.stack([sdr, sdr[-1] - sdr, _divide(change, error[-1].sum(axis=0))])
+    values = np.concatenate([of_stems, of_stems[..., heard].mean(axis=-1, keepdims=True)], axis=-1)
     half = _half_widths(reference, error, seed)
-    frames = curve.sounding.sum(axis=0)
-    of_mean = int(curve.sounding.any(axis=1).sum())
-    rows = []
-    for index, stem in enumerate(ROWS):
-        if index < len(STEMS) and not heard[index]:
-            continue
-        for place, radius in enumerate(curve.radii):
-            of_stems = np.array([sdr[place], loss[place], share[place]])
-            score, lost, changed = of_stems[:, index] if index < len(STEMS) else of_stems[:, heard].mean(axis=1)
-            width = half[place, index]
-            count = int(frames[index]) if index < len(STEMS) else of_mean
-            values = (float(score), float(lost), float(lost - width), float(lost + width), float(changed))
-            rows.append(ContextRow(system, group, curve.track, stem, curve.fill, float(radius), count, *values))
-    return rows
+    frames = [*curve.sounding.sum(axis=0), curve.sounding.any(axis=1).sum()]
+    return [
+        ContextRow(
+            system,
+            group,
+            curve.track,
+            ROWS[stem],
+            curve.fill,
+            radius_seconds=float(radius),
+            frames=int(frames[stem]),
+            sdr_db=float(values[0, place, stem]),
+            loss_db=float(values[1, place, stem]),
+            low_db=float(values[1, place, stem] - half[place, stem]),
+            high_db=float(values[1, place, stem] + half[place, stem]),
+            change_share=float(values[2, place, stem]),
+        )
+        for stem in [*np.flatnonzero(heard), len(STEMS)]
+        for place, radius in enumerate(curve.radii)
+    ]
 
 
 def listening_rows(curve: Curve, *, system: str, group: str) -> list[ListeningRow]:
@@ -69,8 +74,7 @@ def _half_widths(reference: Floats, error: Floats, seed: int) -> Floats:
     moments, stems = reference.shape
     drawn = np.random.default_rng(seed).multinomial(moments, [1 / moments] * moments, size=RESAMPLES).astype(float)
     error_of_draw = np.einsum("dm,rms->drs", drawn, error)
-    whole = error_of_draw[:, -1:]
-    losses = _decibels(np.divide(error_of_draw, whole, out=np.full_like(error_of_draw, np.nan), where=whole > 0))
+    losses = 10 * np.log10(_divide(error_of_draw, error_of_draw[:, -1:]))
     sounding = reference > 0
     heard = sounding.any(axis=0)
     mean = losses[..., heard].mean(axis=-1)
@@ -85,5 +89,7 @@ def _half_widths(reference: Floats, error: Floats, seed: int) -> Floats:
     return half
 
 
-def _decibels(ratio: Floats) -> Floats:
-    return 10 * np.log10(np.where(ratio > 0, ratio, np.nan))
+def _divide(above: Floats, below: Floats) -> Floats:
+    """Divide; NaN by zero: where nothing sounds, nothing is defined."""
+    shape = np.broadcast_shapes(above.shape, below.shape)
+    return np.asarray(np.divide(above, below, out=np.full(shape, np.nan), where=below > 0))

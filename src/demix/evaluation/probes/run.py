@@ -91,7 +91,7 @@ def probe(
         for folder in folders
     ]
     names = [net.system for net in nets]
-    found = Found(fields={name: [] for name in names}, attention={name: [] for name in names})
+    found = Found(fields={name: [] for name in names}, weights={name: [] for name in names})
     fillers: dict[str, str] = {}
     total = len(tracks) * len(nets) * len(PARTS)
     done = 0
@@ -122,13 +122,14 @@ def probe(
                 found.listening += listening_rows(curve, system=net.system, group=net.group)
                 tell(net, track, fill)
             found.fields[net.system].append(field_shares(net, moments, seed=seed))
-            found.attention[net.system] += measure_attention(net, moments)
+            found.weights[net.system] += measure_attention(net, moments)
             found.scene = found.scene or choose_scene(moments)
             if net.system not in found.maps and (maps := draw_maps(net, found.scene)):
                 found.maps[net.system] = maps
             tell(net, track, PARTS[-1])
     facts = {"frames": frames, "radius_seconds": radius_seconds, "seed": seed, "fillers": fillers}
-    found.write(out, nets, {**_provenance(), **facts, "groups": {net.system: net.group for net in nets}})
+    found.finish(nets)
+    found.write(out, {**_provenance(), **facts, "groups": {net.system: net.group for net in nets}})
     return found
 
 
