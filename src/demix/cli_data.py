@@ -121,9 +121,9 @@ def loops(
         str, typer.Option(help="Data set or folder whose test songs give hits and accompaniment.")
     ] = "free",
     bases: Annotated[
-        int | None, typer.Option(help="Sets of three songs; by default one for each test song, at least 12.")
+        int | None, typer.Option(help="Sets of three songs; by default one for each test song, at least 24.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Length of a song.")] = 12.0,
+    seconds: Annotated[float, typer.Option(help="Length of a song; twice the nets' segments and a loop.")] = 7.0,
     loop_seconds: Annotated[float, typer.Option(help="Length of a loop; it has to repeat within a segment.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the choice of hits and their orders.")] = 0,
 ) -> None:
@@ -141,7 +141,7 @@ def loops(
     settings = Loops(
         seconds=seconds,
         loop_seconds=loop_seconds,
-        bases=max(12, len(tracks)) if bases is None else bases,
+        bases=max(24, len(tracks)) if bases is None else bases,
         seed=seed,
     )
     with _console().status("") as status:

@@ -8,7 +8,7 @@ import numpy as np
 
 from demix.config import SAMPLE_RATE, STEMS
 from demix.data.drum_hits import Hit, choose_hits, find_hits
-from demix.data.loop_patterns import CONDITIONS, REST, Loops, Pattern, draw_patterns
+from demix.data.loop_patterns import CONDITIONS, Loops, Pattern, draw_patterns
 from demix.data.track import Audio, Track
 from demix.errors import DemixError
 
@@ -62,7 +62,7 @@ def make_bases(
     for place, track in enumerate(tracks[: settings.bases]):
         stems = track.stems()
         try:
-            candidates = find_hits(stems[DRUMS], samples=settings.step_samples)
+            candidates = find_hits(stems[DRUMS], samples=settings.hit_samples)
             numbers = range(place, settings.bases, len(tracks))
             starts = choose_starts(stems, samples=settings.samples, count=len(numbers))
             for number, start in zip(numbers, starts, strict=True):
@@ -71,8 +71,8 @@ def make_bases(
                 name = f"{number:0{len(str(settings.bases - 1))}d}-{words}"
                 if on_base:
                     on_base(name)
-                hits = choose_hits(stems[DRUMS], candidates, samples=settings.step_samples, rng=rng)
-                yield _assemble(name, track.name, stems, start=start, hits=hits, patterns=draw_patterns(settings, rng))
+                hits = choose_hits(stems[DRUMS], candidates, samples=settings.hit_samples, rng=rng)
+                yield _assemble(name, track.name, stems, start=start, hits=hits, settings=settings, rng=rng)
         except DemixError as error:
             if skipped is None:
                 raise DemixError(f"{track.name}: {error}") from error
@@ -120,22 +120,33 @@ def choose_starts(stems: Audio, *, samples: int, count: int) -> list[int]:
     return [start * SAMPLE_RATE for start in chosen]
 
 
-def play(hits: Sequence[Hit], pattern: Pattern) -> Audio:
+def play(hits: Sequence[Hit], pattern: Pattern, *, loop_samples: int) -> Audio:
     """Put hits on the grid of a pattern `(repetitions, steps)`: `(channels, samples)`."""
-    step_samples = hits[0].waveform.shape[1]
-    steps = pattern.reshape(-1)
-    drums = np.zeros((hits[0].waveform.shape[0], len(steps), step_samples), np.float32)
-    for number, hit in enumerate(hits):
-        drums[:, steps == number] = hit.waveform[:, None]
-    drums[:, steps == REST] = 0
-    return drums.reshape(len(drums), -1)
+    channels, hit_samples = hits[0].waveform.shape
+    loops, steps = pattern.shape
+    drums = np.zeros((channels, loops, loop_samples), np.float32)
+    for step in range(steps):
+        start = step * loop_samples // steps
+        for number, hit in enumerate(hits):
+            drums[:, pattern[:, step] == number, start : start + hit_samples] = hit.waveform[:, None]
+    return drums.reshape(channels, -1)
 
 
 def _assemble(
-    name: str, song: str, stems: Audio, *, start: int, hits: tuple[Hit, ...], patterns: dict[str, Pattern]
+    name: str,
+    song: str,
+    stems: Audio,
+    *,
+    start: int,
+    hits: tuple[Hit, ...],
+    settings: Loops,
+    rng: np.random.Generator,
 ) -> Base:
     """Mix one base: drums as loud on average as the track's own where they sound, nothing clipped."""
-    drums = {condition: play(hits, pattern) for condition, pattern in patterns.items()}
+    patterns = draw_patterns(settings, rng)
+    drums = {
+        condition: play(hits, pattern, loop_samples=settings.loop_samples) for condition, pattern in patterns.items()
+    }
     loudness = _sounding_rms(stems[DRUMS]) / max(1e-9, float(np.sqrt(np.square(drums["exact"]).mean())))
     samples = drums["exact"].shape[1]
     fade = np.minimum(1, (np.arange(samples) + 1) / (FADE_SECONDS * SAMPLE_RATE)).astype(np.float32)

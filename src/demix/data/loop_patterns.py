@@ -1,7 +1,8 @@
 """Drum patterns that repeat exactly, with variations, or never, from the very same hits.
 
 A loop has a fixed number of steps; each holds one hit or a rest. Whatever the condition, every loop of a song holds the
-same hits equally often, so density, level and long-term spectrum are equal and only the order differs.
+same hits equally often, so density, level and long-term spectrum are equal and only the order differs. The loop in the
+middle is the same in all conditions: there the songs sound alike, and only what surrounds it differs.
 """
 
 import math
@@ -27,26 +28,26 @@ class Loops:
     """How counterfactual loop songs are made.
 
     A net knows nothing beyond its segment (2.95 s by default) but what its chunks see, so a loop has to repeat inside
-    one: of a loop of 1 s almost three repetitions are seen at once, of one of 4 s none.
+    one: of a loop of 1 s almost three repetitions are seen at once, of one of 4 s none. The middle loop is what
+    `demix.evaluation.loops` scores; whatever segment it falls into, the song should fill it: hence 7 s.
 
     Args:
-        seconds: length of a song; only whole loops are played.
-        loop_seconds: length of a loop; at most a third of what the nets see is sensible.
+        seconds: length of a song; only whole loops are played. At least twice the nets' segments and a loop.
+        loop_seconds: length of a loop; at most a third of the nets' segments is sensible.
         steps: of a loop, each as long as a hit may sound.
         bases: how many sets of hits with an accompaniment; each makes a song in every one of `CONDITIONS`. How hard a
-            song is depends on which loop was drawn (a kick on a bass note); many short songs average this out better
-            than few long ones.
-        varied: share of a loop's steps that `varied` exchanges with one another, anew in every repetition.
+            song is depends on which loop was drawn (a kick on a bass note); many short songs say more than few long.
+        varied: share of a loop's steps that `varied` exchanges with one another, anew around the middle loop.
         seed: of the choice of hits and of all patterns.
 
     Raises:
         DemixError: for values that make no loops.
     """
 
-    seconds: float = 12.0
+    seconds: float = 7.0
     loop_seconds: float = 1.0
     steps: int = 8
-    bases: int = 12
+    bases: int = 24
     varied: float = 0.25
     seed: int = 0
 
@@ -60,9 +61,9 @@ class Loops:
             )
         if not 0 < self.varied <= 1:
             raise DemixError(f"loops: expected a share of hits to exchange from 0 to 1, received {self.varied}")
-        if not 2 * self.loop_seconds <= self.seconds < math.inf:
+        if not 3 * self.loop_seconds <= self.seconds < math.inf:
             raise DemixError(
-                f"loops: expected songs of at least two loops of {self.loop_seconds} s, received {self.seconds} s; "
+                f"loops: expected songs of at least three loops of {self.loop_seconds} s, received {self.seconds} s; "
                 "choose longer songs"
             )
         if self.repetitions > count_orders(self.hits):
@@ -72,9 +73,14 @@ class Loops:
             )
 
     @property
-    def step_samples(self) -> int:
-        """Length of a step in samples."""
-        return round(self.loop_seconds * SAMPLE_RATE / self.steps)
+    def loop_samples(self) -> int:
+        """Length of a loop in samples."""
+        return round(self.loop_seconds * SAMPLE_RATE)
+
+    @property
+    def hit_samples(self) -> int:
+        """Length of a hit in samples: a step, rounded down."""
+        return self.loop_samples // self.steps
 
     @property
     def repetitions(self) -> int:
@@ -84,7 +90,12 @@ class Loops:
     @property
     def samples(self) -> int:
         """Length of a song in samples."""
-        return self.repetitions * self.steps * self.step_samples
+        return self.repetitions * self.loop_samples
+
+    @property
+    def middle(self) -> int:
+        """Which repetition is the same loop in all conditions."""
+        return self.repetitions // 2
 
     @property
     def hits(self) -> Pattern:
@@ -103,7 +114,7 @@ def count_orders(hits: Pattern) -> int:
 def draw_patterns(settings: Loops, rng: np.random.Generator) -> dict[str, Pattern]:
     """Draw what one base plays in every condition.
 
-    All orders of the hits are equally likely in all conditions: `exact` repeats the first loop of `never`. A loop made
+    All orders of the hits are equally likely in all conditions: `exact` repeats the middle loop of `never`. A loop made
     to sound well would be more regular than what it is compared with.
 
     Args:
@@ -117,12 +128,11 @@ def draw_patterns(settings: Loops, rng: np.random.Generator) -> dict[str, Patter
     while len(never) < settings.repetitions:
         loop = rng.permutation(settings.hits)
         never.setdefault(tuple(loop.tolist()), loop)
-    first = next(iter(never.values()))
-    return {
-        "exact": np.stack([first] * settings.repetitions),
-        "varied": np.stack([_exchange(first, settings.varied, rng) for _ in range(settings.repetitions)]),
-        "never": np.stack(list(never.values())),
-    }
+    loops = np.stack(list(never.values()))
+    loop = loops[settings.middle]
+    varied = np.stack([_exchange(loop, settings.varied, rng) for _ in loops])
+    varied[settings.middle] = loop
+    return {"exact": np.stack([loop] * len(loops)), "varied": varied, "never": loops}
 
 
 def _exchange(loop: Pattern, share: float, rng: np.random.Generator) -> Pattern:

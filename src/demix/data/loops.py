@@ -5,7 +5,8 @@ much else differs. Here three songs of one base share the hits (cut from the tra
 played in every loop, the grid, and vocals, bass and other (an excerpt of the same track). Only the order of the hits
 differs: it repeats exactly, with variations, or never. A hit ends where the next step begins, so hits never overlap:
 drums of all three conditions have the same energy in every loop, and the same long-term spectrum but for what filters
-smear over the borders of steps.
+smear over the borders of steps. The middle loop is the same in all three: a net that separates it differently has heard
+what surrounds it.
 
 The songs are written as a folder data set with `songs.csv` (which song is what), `loops.json` (how it was made) and the
 split `test`.
