@@ -147,7 +147,9 @@ def _seeds(results: Results) -> Point:
     text = f"Every net was trained {times}; another seed is known to move a net by 0.1 to 0.3 dB."
     spans = [(net, _span(results, net)) for net in results.nets if net.seeds > 1]
     if spans:
-        text += f" Here the seeds lie {join([f'{decibels(span)} dB apart for the {net.label}' for net, span in spans])}."
+        text += (
+            f" Here the seeds lie {join([f'{decibels(span)} dB apart for the {net.label}' for net, span in spans])}."
+        )
     return Point("What chance did in training.", text)
 
 

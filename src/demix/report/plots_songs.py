@@ -84,7 +84,7 @@ def _dash(ahead: System, first: System) -> str:
 
 
 def _name_ends(axes: Axes, ends: dict[str, float], mean: float) -> None:
-    """Write the mean, and the names of few songs, beside the right ends of their lines, moved apart where they touch."""
+    """Write the mean, and the names of few songs, beside the ends of their lines, moved apart where they touch."""
     names = [(end, song, False) for song, end in ends.items()] if 1 < len(ends) <= MOST_NAMED else []
     names = sorted([*names, (mean, decibels(mean), True)])
     low, high = axes.get_ylim()

@@ -127,9 +127,10 @@ def _training(results: Results) -> Section:
     nets, plots = [net for net in results.nets if net.name in results.histories], curve_plots(results)
     band = " Line: the mean over the seeds; band: lowest to highest of them." if results.seeds > 1 else ""
     body = (
-        f"<p>Loss: {'its running mean' if band else 'as written down thin, its running mean bold'}. Validation sdr: the "
-        "mean over the stems of the validation songs, which nothing is trained on; it chose the weights that were "
-        f"scored.{band} Every step is in <code>history-*.csv</code> beside this page.</p>{_legend(nets)}{_gallery(plots, results)}"
+        f"<p>Loss: {'its running mean' if band else 'as written down thin, its running mean bold'}. Validation sdr: "
+        "the mean over the stems of the validation songs, which nothing is trained on; it chose the weights that were "
+        f"scored.{band} Every step is in <code>history-*.csv</code> beside this page.</p>{_legend(nets)}"
+        f"{_gallery(plots, results)}"
     )
     return Section("Training", body, tuple(plots))
 
@@ -138,9 +139,9 @@ def _cost(results: Results) -> Section:
     plots = cost_plots(results, read_controls(results))
     open_ = " Which net is better is open: the heights are what was scored, not a verdict." if doubt(results) else ""
     body = (
-        "<p>A net that stands higher and nearer the cheap side is better in both; where none does, it depends on what is "
-        f"scarce.{open_} What time and speed are depends on the machine.</p>{_legend(results.nets)}{_gallery(plots, results)}"
-        f"{to_html(cost_table(results))}"
+        "<p>A net that stands higher and nearer the cheap side is better in both; where none does, it depends on what "
+        f"is scarce.{open_} What time and speed are depends on the machine.</p>{_legend(results.nets)}"
+        f"{_gallery(plots, results)}{to_html(cost_table(results))}"
     )
     return Section("Cost", body, tuple(plots))
 
