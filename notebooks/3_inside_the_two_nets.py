@@ -60,12 +60,13 @@ print(f"eight seconds of lithium: {tuple(seen.shape)}")
 # %% [markdown]
 # ## What both see
 #
-# Not the 2049 bins, but 192 *bands*: a bin each at the bottom, a hundred bins at the top. Of each band they see the
-# logarithm of its level (left, right, mid, side), and two maps that say by how much a point stands out from what is
-# around it **in time** (drum hits do) and **in frequency** (tones do). This part is the same for both nets.
+# Not the 2049 bins, but 192 *bands*: of a bin or two at the bottom, of nearly forty at the top. Of each band they see
+# the logarithm of its level (left, right, mid, side), and two maps that say by how much a point stands out from what
+# is around it **in time** (drum hits do) and **in frequency** (tones do). This part is the same for both nets.
 
 # %%
 settings = {name: load_config(None, [f"model.name={name}"]) for name in MODEL_LABELS}  # the tiny preset
+torch.manual_seed(0)
 nets = {name: build_net(each).eval() for name, each in settings.items()}  # random weights
 with torch.no_grad():
     features = nets["unet"].features(seen)[0]
@@ -120,9 +121,9 @@ for name, net in nets.items():
 # ## What they cost
 #
 # Both have as many trained numbers, within two percent, so that neither is ahead by size alone. Operations are
-# another matter: a convolution uses each of its weights at every point, and attention compares all pairs of tokens,
-# so its share grows with the **square** of the length. The table counts what one second of music takes at several
-# lengths.
+# another matter. A convolution does the same for every second, however long the music is. Attention compares all
+# pairs of tokens: with twice the length, each second is compared with twice as much. The table counts this by the
+# length that the net gets at once.
 
 # %%
 for name, net in nets.items():

@@ -76,7 +76,7 @@ folder = Path(tempfile.mkdtemp())
 prepare([track for track in tracks if track.split != "test"], folder / "store")
 
 NANO = ["model.options.bands=64", "model.options.head_maps=2", "model.options.head_width=4", "data.segment_seconds=1.0"]
-NANO += ["data.batch_size=2", "training.steps=20", "training.valid_every=20", "training.warmup_steps=3"]
+NANO += ["data.batch_size=2", "training.steps=16", "training.valid_every=16", "training.warmup_steps=3"]
 SIZES = {
     "unet": ["model.options.widths=[16,24,32]"],
     "vit": ["model.options.embed_dim=48", "model.options.depth=2", "model.options.num_heads=4"],
