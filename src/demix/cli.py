@@ -15,6 +15,7 @@ from demix import (
     cli_data,
     cli_doctor,
     cli_models,
+    cli_probe,
     cli_separate,
     cli_serve,
     cli_sweep,
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command(short_help="Cut songs into vocals, drums, bass and other.")(cli_separate.separate)
 app.command(short_help="Train one net.")(cli_train.train)
 app.command(short_help="Train a grid of nets, seeds and settings.")(cli_sweep.sweep)
+app.command(short_help="Measure how far trained nets listen.")(cli_probe.probe)
 app.command()(cli_models.models)
 app.command(short_help="Write a trained net as an ONNX file, or for TensorFlow.")(cli_models.export)
 app.command(short_help="Show what is installed, and why a GPU is not used.")(cli_doctor.doctor)

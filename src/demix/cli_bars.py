@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from demix.compare import PlannedRun
     from demix.data.store import PrepareEvent
     from demix.evaluation.evaluate import EvaluateEvent
+    from demix.evaluation.probes.run import ProbeEvent
     from demix.training.loop import TrainEvent
 
 
@@ -69,6 +70,10 @@ class Bars:
     def on_evaluate(self, event: "EvaluateEvent") -> None:
         """Show a system separating a song."""
         self._show("score", event.done, event.total, f"{event.system} on {event.track}")
+
+    def on_probe(self, event: "ProbeEvent") -> None:
+        """Show which probe is at work."""
+        self._show("probe", event.done, event.total, f"{event.system} on {event.track}: {event.what}")
 
     def _show(self, name: str, done: float, total: float, detail: str) -> None:
         if name not in self._tasks:

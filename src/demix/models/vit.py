@@ -7,7 +7,7 @@ and not how high.
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -130,14 +130,36 @@ class Block(nn.Module):
         mask: Bool[Tensor, "tokens tokens"] | None,
     ) -> Float[Tensor, "batch tokens embed_dim"]:
         """Return the tokens after attention and MLP."""
+        query, key, value = self._heads(tokens, angles)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        tokens = tokens + self.proj(attended.transpose(1, 2).flatten(2))
+        return tokens + self.mlp(self.norm2(tokens))
+
+    def weights(
+        self,
+        tokens: Float[Tensor, "batch tokens embed_dim"],
+        angles: Float[Tensor, "2 tokens half"] | None,
+        mask: Bool[Tensor, "tokens tokens"] | None,
+        *,
+        queries: Int[Tensor, " queries"],
+    ) -> Float[Tensor, "batch heads queries tokens"]:
+        """Return how much each of some tokens attends to every token, which `forward` never holds; rows add up to 1."""
+        query, key, _ = self._heads(tokens, angles)
+        scores = query[:, :, queries] @ key.transpose(-2, -1) / self.head_dim**0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask[queries], -torch.inf)
+        return scores.softmax(dim=-1)
+
+    def _heads(
+        self, tokens: Float[Tensor, "batch tokens embed_dim"], angles: Float[Tensor, "2 tokens half"] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, `(batch, heads, tokens, head_dim)` each."""
         qkv = self.qkv(self.norm1(tokens))
         qkv = qkv.reshape(*tokens.shape[:2], 3, self.num_heads, self.head_dim)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         if angles is not None:
             query, key = rotate(query, angles), rotate(key, angles)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        tokens = tokens + self.proj(attended.transpose(1, 2).flatten(2))
-        return tokens + self.mlp(self.norm2(tokens))
+        return query, key, value
 
 
 def rotary_angles(rows: int, columns: int, head_dim: int, device: torch.device) -> Float[Tensor, "2 tokens half"]:

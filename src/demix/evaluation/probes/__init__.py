@@ -1,0 +1,1 @@
+"""Probes: what a trained net listens to, measured without training anything again."""
