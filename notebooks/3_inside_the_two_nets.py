@@ -39,9 +39,9 @@ from demix.config import SAMPLE_RATE, STEMS, load_config
 from demix.data import open_dataset
 from demix.data.store import open_store, prepare
 from demix.evaluation.cost import count_flops
+from demix.evaluation.probes.attention import attend, grid_of
 from demix.models import MODEL_LABELS, build_net, count_parameters
 from demix.models.bands import band_edges
-from demix.models.vit import rotate
 from demix.spectral import STFT
 from demix.training.engine import Engine
 from demix.training.feed import batches
@@ -297,34 +297,14 @@ print(f"{count_parameters(vit):,} parameters, {len(losses)} steps")
 print(f"loss of the first twenty {np.mean(losses[:20]):.2f}, of the last twenty {np.mean(losses[-20:]):.2f}")
 
 # %% [markdown]
-# The code below does what `Block.forward` does, up to the softmax, and keeps the weights. The cross is the token that
-# looks.
-
+# `attend` runs the net and returns the weights of chosen tokens. Tokens are numbered row by row; the cross in the
+# picture is the one that looks.
 
 # %%
-def attention_maps(net, row, column):
-    """Return what one token attends to in every block: `(blocks, heads, rows, columns)`."""
-    rows, columns = net.row_embed.shape[1], -(-seen.shape[3] // net.patch_size[1])
-    maps = []
-
-    def keep(block, inputs):
-        tokens, angles, _ = inputs
-        qkv = block.qkv(block.norm1(tokens)).unflatten(-1, (3, block.num_heads, block.head_dim))
-        query, key, _ = qkv.permute(2, 0, 3, 1, 4)
-        query, key = rotate(query, angles), rotate(key, angles)
-        scores = query[0, :, row * columns + column, None] @ key[0].transpose(1, 2) / block.head_dim**0.5
-        maps.append(scores.softmax(dim=-1)[:, 0].unflatten(-1, (rows, columns)))
-
-    handles = [block.register_forward_pre_hook(keep) for block in net.blocks]
-    with torch.no_grad():
-        net(seen)
-    for handle in handles:
-        handle.remove()
-    return torch.stack(maps).numpy()
-
-
+rows, columns = grid_of(vit, seen.shape[3])
 row, column = 2, 20
-maps = attention_maps(vit, row, column)
+maps = attend(vit, seen, torch.tensor([row * columns + column]))[:, :, 0].unflatten(-1, (rows, columns)).numpy()
+print(f"{maps.shape}: blocks, heads, rows, columns; the weights of a head add up to {maps[0, 0].sum():.4f}")
 with torch.no_grad():
     level = vit.features(seen)[0, 0]
 patch_seconds = vit.patch_size[1] * frame_seconds

@@ -35,12 +35,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import soundfile
-from scipy.special import stdtrit
 
 from demix.config import SAMPLE_RATE, STEMS, load_config
 from demix.data import open_dataset
 from demix.data.store import open_store, prepare
 from demix.evaluation.evaluate import evaluate
+from demix.evaluation.power import minimum_detectable, songs_needed
 from demix.evaluation.scores import read_seconds
 from demix.evaluation.statistics import paired_differences
 from demix.training.loop import train
@@ -217,35 +217,43 @@ plt.show()
 # ## Two kinds of chance
 #
 # The lower two rows compare a net **with itself**, trained once more with another seed. Such a difference says
-# nothing on architectures, and still its interval may well leave out 0: the interval knows that there are other
-# songs, but not that there are other seeds. A difference between two nets counts only if it is larger than what a new
-# seed does; so nets are trained several times, and each seed of one net is paired with the same seed of the other.
-#
-# ## How many songs would be enough?
-#
-# Take the spread of the differences from song to song as it is here, and compute how wide the interval would be over
-# more songs. It shrinks with the square root: four times the songs for half the width. And it only shrinks so far as
-# seeds allow: with one seed per net, the songs of the whole world do not average the seed away.
-#
-# An interval of ±0.3 dB is only a beginning: a true difference of 0.3 dB would then be found in every second study.
-# To find it in four of five takes twice as many songs.
+# nothing on architectures, and yet its interval may leave out 0: an interval over songs knows that there are other
+# songs, and not that there are other trainings. So nets are trained several times, each seed of one net is paired
+# with the same seed of the other (they saw the same batches), and the interval has to cover both kinds of chance.
 
 # %%
-spread = difference.std(ddof=1)
-counts = np.array([5, 10, 20, 50, 100, 200])
-half_width = stdtrit(counts - 1, 0.975) * spread / np.sqrt(counts)
-every = np.arange(5, 5001)
-enough = every[stdtrit(every - 1, 0.975) * spread / np.sqrt(every) < 0.3]
-figure, axes = plt.subplots(figsize=(8, 3.2))
-axes.plot(counts, half_width, "o-", color="#000000", label="half of the interval, by songs alone")
-axes.axhline(0.3, color="#009E73", linestyle="--", label="0.3 dB: a difference worth having")
-axes.axhline(seeds, color="#CC79A7", linestyle=":", label="what a new seed did here")
-axes.set(xscale="log", xlabel="songs", ylabel="dB", ylim=(0, None))
+pooled = paired_differences(energies, ["vit-0", "vit-1"], ["unet-0", "unet-1"])["mean"]
+print(f"ViT - U-Net over {pooled.songs} songs and {pooled.seeds} seeds: {pooled.difference_db:+.2f} dB,", end=" ")
+print(f"95 % interval {pooled.low_db:+.2f} to {pooled.high_db:+.2f}")
+print(
+    f"spread of the true differences over songs {pooled.song_sd:.2f} dB, over seeds {pooled.seed_sd:.2f} dB,", end=" "
+)
+print(f"of the rest {pooled.rest_sd:.2f} dB")
+print(f"smallest difference that such a study finds four times in five: {pooled.detectable_db:.1f} dB")
+
+# %% [markdown]
+# Two seeds are far too few: from two numbers nobody can tell how much a third may differ, and the interval says so.
+#
+# ## How many songs and seeds would be enough?
+#
+# With the spreads found here one can plan. Each line below is a number of seeds. More songs push it down, but only so
+# far: with few seeds **the songs of the whole world do not average the seeds away**.
+
+# %%
+spreads = {"song_sd": pooled.song_sd, "seed_sd": pooled.seed_sd, "rest_sd": pooled.rest_sd}
+counts = (5, 10, 20, 50, 100, 200)
+figure, axes = plt.subplots(figsize=(8, 3.6))
+for seeds, colour, marker in zip((2, 3, 5, 10), ("#0072B2", "#BD5100", "#00805F", "#A8548A"), "osD^", strict=True):
+    least = [minimum_detectable(songs=songs, seeds=seeds, **spreads) for songs in counts]
+    axes.plot(counts, least, marker=marker, color=colour, label=f"{seeds} seeds")
+axes.axhline(0.3, color="#77777d", linestyle="--", label="0.3 dB")
+axes.set(xscale="log", yscale="log", xlabel="songs", ylabel="smallest difference found, dB")
 axes.set_xticks(counts, counts)
+axes.set_yticks([0.1, 0.3, 1, 3, 10], [0.1, 0.3, 1, 3, 10])
 axes.minorticks_off()
-axes.legend(frameon=False)
-answer = f"{enough[0]}" if enough.size else f"more than {every[-1]}"
-axes.set_title(f"An interval of ±0.3 dB takes {answer} songs, and seeds on top")
+figure.legend(loc="outside right center", frameon=False)
+needed = songs_needed(0.3, seeds=5, **spreads)
+axes.set_title(f"To find 0.3 dB with 5 seeds takes {'more seeds' if needed is None else f'{needed} songs'}")
 plt.show()
 
 # %% [markdown]
