@@ -70,7 +70,8 @@ def attend(net: ViT, spectra: Tensor, queries: Tensor) -> Tensor:
 
 def grid_of(net: ViT, frames: int) -> tuple[int, int]:
     """Return how many rows and columns of patches a spectrum of so many frames has."""
-    return net.row_embed.shape[-2], -(-frames // net.patch_size[1])
+    height, width = net.patch_size
+    return -(-net.features.bands // height), -(-frames // width)
 
 
 def measure_attention(net: ProbedNet, moments: Moments) -> list[Attention]:
