@@ -137,7 +137,7 @@ def test_most_intervals_over_blocks_and_seeds_hold_the_true_difference() -> None
         return steps[..., 30:]
 
     held = 0
-    for _ in range(150):
+    for _ in range(100):
         ahead = 1 + 2 * wander() + wander(3) + 0.2 * rng.normal(size=(3, 1))
         rows = [
             row
@@ -146,7 +146,7 @@ def test_most_intervals_over_blocks_and_seeds_hold_the_true_difference() -> None
         ]
         difference = paired_differences(rows, ["a0", "a1", "a2"], ["b0", "b1", "b2"], resamples=200)["drums"]
         held += difference.low_db <= 1 <= difference.high_db
-    assert 0.91 <= held / 150 <= 0.99
+    assert 0.91 <= held / 100 <= 0.99
 
 
 # ---- the test over songs ----
@@ -155,15 +155,14 @@ def test_most_intervals_over_blocks_and_seeds_hold_the_true_difference() -> None
 @pytest.mark.parametrize("songs", [6, 20])
 def test_wilcoxon_finds_what_is_not_there_in_at_most_5_percent(songs: int) -> None:
     rng = np.random.default_rng(songs)
-    found = sum(signed_rank_p(values) < 0.05 for values in rng.standard_t(5, size=(800, songs)))
-    assert found / 800 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 800)
+    found = sum(signed_rank_p(values) < 0.05 for values in rng.standard_t(5, size=(400, songs)))
+    assert found / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
 def test_wilcoxon_knows_nothing_of_other_trainings() -> None:
     """Why the interval decides: a lucky training lifts all songs, and the test over songs calls it a difference."""
-    tables = draw_tables(SPREADS["mixed"], 30, 3, tables=300)
-    assert np.mean([signed_rank_p(table.mean(axis=1)) < 0.05 for table in tables]) > 0.1
-    assert share_held(tables) > 0.93
+    tables = draw_tables(SPREADS["seeds dominate"], 30, 3, tables=100)
+    assert np.mean([signed_rank_p(table.mean(axis=1)) < 0.05 for table in tables]) > 0.5
 
 
 # ---- components ----

