@@ -20,7 +20,7 @@ def probe(
         str | None, typer.Option(help="Data set or folder to probe on; by default what the first run was trained on.")
     ] = None,
     split: Annotated[str, typer.Option(help="train, valid or test; a plain folder's songs are all test.")] = "test",
-    frames: Annotated[int | None, typer.Option(help="Frames of every song; 5 by default.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of every song; 4 by default.")] = None,
     radius: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="How far windows reach from the frame; 10 s by default.")
     ] = None,

@@ -24,7 +24,7 @@ from demix.evaluation.probes.moments import Moments, take_moments
 from demix.evaluation.probes.probed import ProbedNet, load_probed, whole_hops
 from demix.spectral import STFT
 
-FRAMES = 5  # of every song: a tiny ViT takes a minute for them on one core
+FRAMES = 4  # of every song: a tiny ViT takes most of a minute for them on one core
 RADIUS_SECONDS = 10.0
 LEAST_REACH_SECONDS = 0.4  # below it, no curve begins at 0.1 s
 ROOM = 0.4  # of a song lies at most before and after the frame in its window, so that frames can lie apart
