@@ -64,8 +64,8 @@ def _note(spreads: list[Spread]) -> str:
     songs = max(row.songs for row in spreads)
     return (
         f"SiSEC 2018, {songs} test songs of MUSDB18: median and quartiles over songs of the mean over the stems, which "
-        "is another number than the mean of the stems’ medians in the table. Dots: trained on MUSDB18, hollow with more "
-        "songs; triangles: not trained; stars: oracles; bar: the mixture."
+        "is another number than the mean of the stems’ medians in the table. Dots: trained on MUSDB18, hollow with "
+        "more songs; triangles: not trained; stars: oracles; bar: the mixture."
     )
 
 
