@@ -5,7 +5,16 @@ told apart with every common kind of colour blindness).
 """
 
 # Matplotlib's marker per colour, so that nothing depends on seeing colours, and the same shapes as SVG paths.
-MARKERS = {"net-1": "o", "net-2": "s", "net-3": "D", "net-4": "v", "net-5": "p", "net-6": "X", "net-7": "<", "net-8": ">"}
+MARKERS = {
+    "net-1": "o",
+    "net-2": "s",
+    "net-3": "D",
+    "net-4": "v",
+    "net-5": "p",
+    "net-6": "X",
+    "net-7": "<",
+    "net-8": ">",
+}
 NETS = len(MARKERS)  # from here on colours come again; every plot of more nets names each one beside its sign
 MARKERS |= {"mixture": "|", "equal": "d", "hpss": "^", "oracle": "*", "baseline": "P"}
 _SHAPES = {

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def to_figure(plot: Plot, results_name: str) -> str:
     """Write the figure for the page: title, data inside the page for who has nothing but the page, command, drawing."""
     data = b64encode(to_csv(plot).encode()).decode()
     file = escape(f"{plot.name}.csv")
-    command = escape(f"demix report results/{results_name} --figure {plot.name}")
+    command = f"demix report {escape(shlex.quote(f'results/{results_name}'))} <span>--figure {escape(plot.name)}</span>"
     note = f"<p>{escape(glue(plot.note))}</p>" if plot.note else ""
     return (
         f'<figure id="figure-{escape(plot.name)}"><figcaption><h3>{escape(glue(plot.title))}</h3>{note}'

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from demix.report.results import Results, System, excludes_zero
 from demix.report.protocol import wanted_in_full
+from demix.report.results import Results, System, excludes_zero
 from demix.report.verdict import FEW_SONGS, better, doubt, gap, is_small, ruling_of, training_music
 from demix.report.words import count, decibels, duration, interval, join
 
@@ -147,7 +147,9 @@ def _seeds(results: Results) -> Point:
     text = f"Every net was trained {times}; another seed is known to move a net by 0.1 to 0.3 dB."
     spans = [(net, _span(results, net)) for net in results.nets if net.seeds > 1]
     if spans:
-        text += f" Here the seeds lie {join([f'{decibels(span)} dB apart for the {net.label}' for net, span in spans])}."
+        text += (
+            f" Here the seeds lie {join([f'{decibels(span)} dB apart for the {net.label}' for net, span in spans])}."
+        )
     return Point("What chance did in training.", text)
 
 

@@ -97,8 +97,10 @@ def draw_differences(results: Results, metric: str) -> Plot:
         drawing = render(figure, name=name, text=words)
     columns = ("stem", "difference_db", "low_db", "high_db", "resampled", "units", "songs", "seeds", "wins", "p_value")
     rows = tuple(
-        (row.stem, row.difference_db, row.low_db, row.high_db, row.unit, row.units, row.songs, row.seeds, row.wins)
-        + (row.p_value,)
+        (
+            *(row.stem, row.difference_db, row.low_db, row.high_db),
+            *(row.unit, row.units, row.songs, row.seeds, row.wins, row.p_value),
+        )
         for row in differences
     )
     return Plot(name, difference_title(results, metric), drawing, columns, rows)

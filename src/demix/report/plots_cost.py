@@ -22,7 +22,7 @@ EQUAL = 0.05
 
 
 class Cost(NamedTuple):
-    """A cost: its key in results.json, its name, what the axis says, the unit's size in it, and whether less is better."""
+    """A cost: its key in results.json, name, text and unit of the axis, and whether less of it is better."""
 
     key: str
     noun: str
@@ -33,10 +33,10 @@ class Cost(NamedTuple):
 
 COSTS = (
     Cost("parameters", "parameters", "parameters, millions", 1e6),
-    Cost("gflops_per_second", "computing", "GFLOPs per second of music, forward pass"),
+    Cost("gflops_per_second", "computing", "GFLOPs per second of music"),
     Cost("step_mib", "memory", "memory of a training step, MiB"),
     Cost("training_seconds", "training time", "training time, minutes", 60.0),
-    Cost("realtime_factor", "speed", "seconds of music separated per second", 1.0, less=False),
+    Cost("realtime_factor", "speed", "music separated, seconds per second", 1.0, less=False),
 )
 
 
@@ -98,7 +98,8 @@ def _draw(cost: Cost, nets: list[_Point], controls: list[_Point]) -> Plot:
         axes.set_xlabel(f"{cost.axis} ({'less' if cost.less else 'more'} is better)")
         axes.set_ylabel("mean sdr, dB")
         words = "; ".join(
-            f"{point.net.label} {point.cost / cost.scale:.4g}, {decibels(point.score)} dB" for point in (*nets, *controls)
+            f"{point.net.label} {point.cost / cost.scale:.4g}, {decibels(point.score)} dB"
+            for point in (*nets, *controls)
         )
         drawing = render(figure, name=name, text=f"Mean sdr against {cost.axis}. {words}.")
     columns = ("system", "label", "control", "seeds", cost.key, "sdr_db", "sdr_lowest_seed_db", "sdr_highest_seed_db")
@@ -138,19 +139,17 @@ def _scale(axes: Axes, costs: list[float]) -> None:
 
 
 def _name(axes: Axes, cost: Cost, nets: list[_Point]) -> None:
-    """Write each net's name beside its sign, and leave room for it above and below."""
+    """Write each net's name beside its sign, the higher one's a little above it, and leave room on all sides."""
     low, high = axes.get_ylim()
-    room = max(0.3, 0.25 * (high - low))
+    room = max(0.15, 0.12 * (high - low))
     axes.set_ylim(low - room, high + room)
     upper = max(nets, key=lambda point: point.score)
     for point in nets:
-        above = point is upper
         axes.annotate(
             point.net.label,
-            (point.cost / cost.scale, point.high if above else point.low),
-            xytext=(0, 7 if above else -7),
+            (point.cost / cost.scale, point.score),
+            xytext=(8, 3 if point is upper else -3),
             textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
+            va="bottom" if point is upper else "top",
             color=INKS[point.colour],
         )

@@ -11,6 +11,7 @@ from demix.report.svg import INKS, STYLE, render
 from demix.report.words import count, decibels
 
 MOST_NAMED = 6  # more lines than these would write their names over each other
+LINE_SHARE = 0.06  # height of a line of text as a share of the axis
 
 
 def song_plots(results: Results) -> list[Plot]:
@@ -33,9 +34,8 @@ def draw_songs(results: Results, metric: str) -> Plot:
         for x, net in enumerate((first, second)):
             sign(axes, [x] * len(scores), [pair[x] for pair in scores.values()], net.colour, size=5)
             sign(axes, x, means[x], net.colour, size=10)
-            side, shift = ("right", -0.07) if x == 0 else ("left", 0.07)
-            axes.text(x + shift, means[x], decibels(means[x]), ha=side, va="center", color=INKS["ink"], weight="bold")
-        _name_songs(axes, scores, means)
+        axes.text(-0.07, means[0], decibels(means[0]), ha="right", va="center", color=INKS["ink"], weight="bold")
+        _name_ends(axes, {song: pair[1] for song, pair in scores.items()}, means[1])
         axes.set_xlim(-0.45, 1.45)
         axes.set_xticks([0, 1], labels=[first.label, second.label])
         for label, net in zip(axes.get_xticklabels(), (first, second), strict=True):
@@ -83,13 +83,15 @@ def _dash(ahead: System, first: System) -> str:
     return "--" if ahead is first else "-"
 
 
-def _name_songs(axes: Axes, scores: dict[str, tuple[float, float]], means: list[float]) -> None:
-    """Write the songs' names at their right ends where there is room for them."""
-    if not 1 < len(scores) <= MOST_NAMED:
-        return
-    ends = [pair[1] for pair in scores.values()]
-    span = max(max(pair) for pair in scores.values()) - min(min(pair) for pair in scores.values())
-    for song, (_, end) in scores.items():
-        others = [abs(end - other) for other in (*ends, means[1]) if other != end]
-        if min(others, default=1.0) > 0.06 * span:
-            axes.text(1.07, end, song, va="center", color=INKS["muted"], fontsize=8.5)
+def _name_ends(axes: Axes, ends: dict[str, float], mean: float) -> None:
+    """Write the mean, and the names of few songs, beside the ends of their lines, moved apart where they touch."""
+    names = [(end, song, False) for song, end in ends.items()] if 1 < len(ends) <= MOST_NAMED else []
+    names = sorted([*names, (mean, decibels(mean), True)])
+    low, high = axes.get_ylim()
+    places = np.array([end for end, _, _ in names])
+    for _ in range(100):
+        push = np.maximum(0.0, LINE_SHARE * (high - low) - np.diff(places)) / 2
+        places += np.concatenate([[0.0], push]) - np.concatenate([push, [0.0]])
+    for place, (_, name, bold) in zip(places, names, strict=True):
+        ink, weight = INKS["ink" if bold else "muted"], "bold" if bold else "normal"
+        axes.text(1.07, place, name, va="center", color=ink, weight=weight, fontsize=9.5 if bold else 8.5)

@@ -82,11 +82,12 @@ def pool_scores(rows: Iterable[ScoreRow], groups: Iterable[Group]) -> list[Score
         One row per group, song, stem and metric. An undefined score enters no mean; the mean of none is NaN.
     """
     names = {run: group.name for group in groups for run in group.runs}
-    values: dict[tuple[str, ...], list[float]] = {}
+    values: dict[tuple[str, str, str, str, str], list[float]] = {}
     for row in rows:
         if row.system in names:
-            values.setdefault((names[row.system], *row[1:-1]), []).append(row.value)
-    return [ScoreRow(*key, float(mean_of_defined(np.array(seeds)))) for key, seeds in values.items()]  # type: ignore[call-arg]
+            key = names[row.system], row.track, row.split, row.stem, row.metric
+            values.setdefault(key, []).append(row.value)
+    return [ScoreRow(*key, value=float(mean_of_defined(np.array(seeds)))) for key, seeds in values.items()]
 
 
 def song_scores(rows: Iterable[ScoreRow], metric: str) -> SongScores:

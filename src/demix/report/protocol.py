@@ -69,10 +69,13 @@ def check_protocol(path: Path, facts: Mapping[str, Any]) -> None:
         _ = str(laid_down["name"]), str(laid_down["text"])
     except (KeyError, TypeError, ValueError) as error:
         raise DemixError(
-            f"{path}: expected a protocol with name, metric, {', '.join(NUMBERS)} and text, received {error}; compare again"
+            f"{path}: expected a protocol with name, metric, {', '.join(NUMBERS)} and text, received {error}; "
+            "compare again"
         ) from error
     if wrong:
-        raise DemixError(f"{path}: protocol: expected {wrong[0]} as demix compare writes it, received another; compare again")
+        raise DemixError(
+            f"{path}: protocol: expected {wrong[0]} as demix compare writes it, received another; compare again"
+        )
 
 
 def protocol_of(results: Results) -> Protocol | None:
@@ -88,9 +91,9 @@ def rule_text(protocol: Protocol) -> str:
     """Say the rule in one sentence."""
     return (
         f"A net is better when the 95 % interval of the paired mean difference of {protocol.metric}, over songs and "
-        f"seeds, excludes zero, the difference is at least {protocol.counts_db:g} dB, the Wilcoxon signed-rank test over "
-        f"songs gives p < {protocol.alpha:g} where it can be computed, and the other SDR does not contradict; otherwise "
-        "it cannot be told."
+        f"seeds, excludes zero, the difference is at least {protocol.counts_db:g} dB, the Wilcoxon signed-rank test "
+        f"over songs gives p < {protocol.alpha:g} where it can be computed, and the other SDR does not contradict; "
+        f"otherwise it cannot be told. With fewer than {ENOUGH_SONGS} songs, or one seed, nothing can be."
     )
 
 
@@ -128,8 +131,8 @@ def wanted_in_full(results: Results, protocol: Protocol, ruling: Ruling) -> str:
         return f"{text}, as the differences spread here."
     spread = decibels(ruling.assumed_song_sd_db)
     return (
-        f"{text}; so few songs do not tell how much songs differ: assumed is a standard deviation of {spread} dB, typical "
-        "of two systems on the songs of SiSEC 2018."
+        f"{text}; so few songs do not tell how much songs differ: assumed is a standard deviation of {spread} dB, "
+        "typical of two systems on the songs of SiSEC 2018."
     )
 
 
@@ -141,6 +144,8 @@ def _reasons(results: Results, protocol: Protocol, difference: Difference) -> tu
         reasons.append("the interval of the difference includes zero")
     elif difference.unit == "blocks":
         reasons.append(f"the interval speaks about moments of {count(difference.songs, 'song')}, not about other songs")
+    if results.seeds == 1:
+        reasons.append("each net was trained once, which says nothing about other trainings")
     if abs(difference.difference_db) < protocol.counts_db:
         reasons.append(f"the difference is smaller than the {protocol.counts_db:g} dB that count")
     if difference.p_value >= protocol.alpha:  # false for NaN, where the test cannot be computed

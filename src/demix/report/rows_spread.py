@@ -39,21 +39,26 @@ def seed_table(results: Results) -> Table:
 
 def component_table(differences: list[Difference]) -> Table:
     """Return the spread of the difference by its causes, and the smallest difference that could be seen."""
-    rows = [Row((f"{row.metric}, mean", *(decibels(value) for value in _parts(row)), _p(row))) for row in differences]
+    rows = [Row((f"{row.metric}, mean", *(_number(value) for value in _parts(row)), _p(row))) for row in differences]
     one = differences[0]
     return Table(
-        "What the difference hangs on, dB",
-        ("SDR", "songs", "seeds", "rest", "detectable", "effect size", "Wilcoxon p"),
+        "What the difference hangs on",
+        ("SDR", "songs, dB", "seeds, dB", "rest, dB", "detectable, dB", "effect size", "Wilcoxon p"),
         tuple(rows),
         "Standard deviations of the paired difference from song to song, from seed to seed, and of what neither "
-        f"explains. Detectable: the smallest true difference that {count(one.songs, 'song')} and "
-        f"{count(one.seeds, 'seed')} show in 80 % of cases. Effect size: mean over standard deviation over songs. A dash: "
-        "too few songs or seeds to compute it.",
+        "explains. Detectable: the smallest true difference that "
+        f"{count(one.songs, 'song')} and {count(one.seeds, 'seed')} show in 80 % of cases"
+        f"{' (here: in other moments of the same music)' if one.unit == 'blocks' else ''}. Effect size: mean over "
+        "standard deviation over songs. A dash: too few songs or seeds to compute it.",
     )
 
 
 def _parts(row: Difference) -> tuple[float, ...]:
     return row.song_sd, row.seed_sd, row.rest_sd, row.detectable_db, row.effect_size
+
+
+def _number(value: float) -> str:
+    return "none" if math.isinf(value) else decibels(value)
 
 
 def _p(row: Difference) -> str:

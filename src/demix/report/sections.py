@@ -24,7 +24,7 @@ from demix.report.rows import METRIC_NOTES, cost_table, difference_table, publis
 from demix.report.rows_spread import spread_tables
 from demix.report.spectra import MASK_COLOURS, RANGE_DB, SPECTRUM_COLOURS, draw_spectra, ramp
 from demix.report.tables import to_html
-from demix.report.verdict import difference_in_words
+from demix.report.verdict import difference_in_words, doubt
 from demix.report.words import count, glue
 
 MOST_NAMES = 12  # more songs than these are counted, not named
@@ -125,22 +125,23 @@ def _difference(results: Results) -> Section:
 
 def _training(results: Results) -> Section:
     nets, plots = [net for net in results.nets if net.name in results.histories], curve_plots(results)
-    files = ", ".join(f"history-{run}.csv" for net in nets for run in net.runs)
     band = " Line: the mean over the seeds; band: lowest to highest of them." if results.seeds > 1 else ""
     body = (
-        f"<p>Loss: {'its running mean' if band else 'as written down thin, its running mean bold'}. Validation sdr: the "
-        "mean over the stems of the validation songs, which nothing is trained on; it chose the weights that were "
-        f"scored.{band} Every step: <code>{escape(files)}</code>.</p>{_legend(nets)}{_gallery(plots, results)}"
+        f"<p>Loss: {'its running mean' if band else 'as written down thin, its running mean bold'}. Validation sdr: "
+        "the mean over the stems of the validation songs, which nothing is trained on; it chose the weights that were "
+        f"scored.{band} Every step is in <code>history-*.csv</code> beside this page.</p>{_legend(nets)}"
+        f"{_gallery(plots, results)}"
     )
     return Section("Training", body, tuple(plots))
 
 
 def _cost(results: Results) -> Section:
     plots = cost_plots(results, read_controls(results))
+    open_ = " Which net is better is open: the heights are what was scored, not a verdict." if doubt(results) else ""
     body = (
-        "<p>What a score costs. A net that stands higher and further to the cheap side is better in both; of two nets of "
-        f"which neither does, the purse decides.</p>{_legend(results.nets)}{_gallery(plots, results)}"
-        f"{to_html(cost_table(results))}"
+        "<p>A net that stands higher and nearer the cheap side is better in both; where none does, it depends on what "
+        f"is scarce.{open_} What time and speed are depends on the machine.</p>{_legend(results.nets)}"
+        f"{_gallery(plots, results)}{to_html(cost_table(results))}"
     )
     return Section("Cost", body, tuple(plots))
 

@@ -101,9 +101,11 @@ def _verdict(results: Results) -> list[str]:
         return [] if why is None else [f"So this run cannot tell which net is better: {why}."]
     protocol, ruling = ruled
     if ruling.better is not None:
-        return [f"By the protocol “{protocol.name}”, laid down before the numbers, the {ruling.better.label} is better."]
-    cannot = f"By the protocol “{protocol.name}”, laid down before the numbers, it cannot be told which net is better: {why}."
-    return [cannot, wanted_in_full(results, protocol, ruling)]
+        return [
+            f"By the protocol “{protocol.name}”, laid down before the numbers, the {ruling.better.label} is better."
+        ]
+    cannot = f"laid down before the numbers, it cannot be told which net is better: {why}."
+    return [f"By the protocol “{protocol.name}”, {cannot}", wanted_in_full(results, protocol, ruling)]
 
 
 def difference_in_words(results: Results, difference: Difference) -> str:
