@@ -79,10 +79,10 @@ def find_hits(drums: Audio, *, samples: int) -> list[Candidate]:
     found = []
     for start, following in zip(starts, [*starts[1:], len(mono)], strict=True):
         piece = drums[:, start : start + samples]
-        if piece.shape[1] < samples:
+        if piece.shape[1] < samples or start < samples // 4:  # cut off, or nothing before it to compare with
             continue
         level_db = _level_db(piece)
-        before_db = _level_db(drums[:, max(0, start - samples // 4) : max(1, start)])
+        before_db = _level_db(drums[:, start - samples // 4 : start])
         if level_db > LEAST_LEVEL_DB:
             alone = following - start >= samples
             found.append(Candidate(start, level_db, level_db - before_db, alone, _shares(piece)))

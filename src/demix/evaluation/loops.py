@@ -1,8 +1,8 @@
 """What repetition does to a net: its scores on counterfactual loop songs, paired over what the songs share.
 
 The three songs of a base (`demix.data.loops`) differ in nothing but the order of the drum hits, so the difference of a
-net's scores on two of them is the effect of repetition on this net. The hypothesis says that attention finds repetitions
-and convolution does not: the effect is positive for the ViT, none for the U-Net, and larger for the ViT.
+net's scores on two of them is the effect of repetition on this net. The hypothesis says that attention finds
+repetitions and convolution does not: the effect is positive for the ViT, none for the U-Net, and larger for the ViT.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -161,7 +161,7 @@ def judge(found: Interval, *, predicted: int | None) -> Answer:
         return "cannot tell"
     if predicted:
         return "agree" if found.low > 0 else "contradict" if found.high < COUNTS_DB else "cannot tell"
-    if -COUNTS_DB < found.low and found.high < COUNTS_DB:
+    if found.low > -COUNTS_DB and found.high < COUNTS_DB:
         return "agree"
     return "contradict" if found.low > 0 or found.high < 0 else "cannot tell"
 
