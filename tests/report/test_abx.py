@@ -30,10 +30,16 @@ window.AudioBufferSourceNode = class extends Source {
   connect(target) { this.level = target.gain; return super.connect(target); }
 };
 const set = AudioParam.prototype.setValueAtTime;
-AudioParam.prototype.setValueAtTime = function (value, when) { this.wanted = value; return set.call(this, value, when); };
+AudioParam.prototype.setValueAtTime = function (value, when) {
+  this.wanted = value;
+  return set.call(this, value, when);
+};
 window.audible = () => window.sources.slice(-2).filter((each) => each.level.wanted > 0)
   .map((each) => [each.print, each.level.wanted]);
 """
+
+PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 Open = Callable[..., Page]
@@ -59,7 +65,8 @@ def visit(browser: Browser, evident_page: Path) -> Iterator[Open]:
         page.add_init_script(SPY)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.goto(evident_page.as_uri())
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(evident_page.as_uri(), wait_until="domcontentloaded")
         return page
 
     yield begin
@@ -126,7 +133,9 @@ def test_nothing_in_the_page_tells_before_the_vote(visit: Open) -> None:
     for trial in range(1, 25):
         for key in "abx":
             hear(page, key)
-        html = page.locator(".abx").evaluate("box => box.querySelector('.trial').outerHTML + box.querySelector('.reveal').outerHTML")
+        html = page.locator(".abx").evaluate(
+            "box => box.querySelector('.trial').outerHTML + box.querySelector('.reveal').outerHTML"
+        )
         looks.add(html.replace(f"Trial {trial} of", "Trial of"))
         assert len(votes_of(page)) == trial - 1
         page.click(".abx [data-vote=a]")
