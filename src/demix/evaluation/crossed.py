@@ -117,7 +117,8 @@ def half_width(parts: Parts, *, confidence: float = CONFIDENCE) -> Floats:
     quadrature what t² of each part exceeds z² by. Where one part is all there is, both are its t interval.
 
     Of simulated 95 % intervals over 5 to 50 units and 3 to 20 seeds, whatever the shares of song, seed and rest,
-    93.3 to 97.1 % hold the true value (`tests/test_coverage.py`). With two seeds nothing is taken off: 94.5 to 99.5 %.
+    93.3 to 97.1 % hold the true value (`tests/test_coverage.py`). With two seeds, one degree of freedom, nothing is
+    taken off and all is Graybill and Wang's, because nothing else stays above 93 %: 94.8 to 99.6 %.
     """
     probability = (1 + confidence) / 2
     unit, seed, rest = (np.asarray(part, dtype=np.float64) for part in (parts.unit, parts.seed, parts.rest))
@@ -125,7 +126,9 @@ def half_width(parts: Parts, *, confidence: float = CONFIDENCE) -> Floats:
     if parts.seed_freedom < 1:
         return by_unit * np.sqrt(unit)
     by_seed, by_normal = stdtrit(parts.seed_freedom, probability), ndtri(probability)
+    lean = 1.0
     if parts.seed_freedom > 1:
+        lean = _LEAN
         shortfall = np.maximum(rest - seed, 0)
         seed = np.maximum(seed - np.maximum((1 - 2 / parts.seed_freedom) * rest, shortfall), 0)
         unit = np.maximum(unit - shortfall / 4, unit / 2)
@@ -135,4 +138,4 @@ def half_width(parts: Parts, *, confidence: float = CONFIDENCE) -> Floats:
     satterthwaite = stdtrit(freedom, probability) ** 2 * variance
     excess = np.hypot((by_unit**2 - by_normal**2) * unit, (by_seed**2 - by_normal**2) * seed)
     graybill_wang = by_normal**2 * variance + excess
-    return np.asarray(np.sqrt((1 - _LEAN) * satterthwaite + _LEAN * graybill_wang))
+    return np.asarray(np.sqrt((1 - lean) * satterthwaite + lean * graybill_wang))

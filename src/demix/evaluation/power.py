@@ -22,7 +22,7 @@ from demix.metrics import Floats
 POWER = 0.8  # how often a difference of the size asked about is to be found
 ENOUGH_SONGS = 5  # from here on songs are resampled, and the interval speaks about other songs of their kind
 MOST_SONGS = 1_000_000  # what this many songs cannot show, no number can
-_POINTS = 2048
+_POINTS = 512
 
 
 def minimum_detectable(

@@ -144,8 +144,8 @@ def paired_differences(
             songs=len(has_score),
             wins=int((by_song > 0).sum()),
             seeds=len(runs),
-            p_value=_wilcoxon(by_song),
-            effect_size=_effect_size(by_song),
+            p_value=signed_rank_p(by_song),
+            effect_size=effect_size(by_song),
             song_sd=spread.song_sd,
             seed_sd=spread.seed_sd,
             rest_sd=spread.rest_sd,
@@ -172,14 +172,14 @@ def _draw_blocks(pairs: Sequence[SongPair], metric: str, resamples: int, seed: i
     return np.stack(result)
 
 
-def _wilcoxon(by_song: Floats) -> float:
+def signed_rank_p(by_song: Floats) -> float:
     """P-value of Wilcoxon's signed-rank test (1945, Biometrics Bulletin 1, 80-83); 1 where nothing differs at all."""
     if len(by_song) < FEWEST_FOR_WILCOXON:
         return math.nan
     return float(wilcoxon(by_song).pvalue) if by_song.any() else 1.0
 
 
-def _effect_size(by_song: Floats) -> float:
+def effect_size(by_song: Floats) -> float:
     """Cohen's d_z (1988, "Statistical Power Analysis for the Behavioral Sciences", section 2.3.5)."""
     spread = float(by_song.std(ddof=1)) if len(by_song) > 1 else 0.0
     return float(by_song.mean()) / spread if spread > 0 else math.nan
