@@ -38,7 +38,8 @@ def attention_part(results: Results) -> Part | None:
         return None
     intro = (
         "<p>Grey: the spectrogram of the mixture in the net’s own bands, the brighter, the louder. Orange: where the "
-        "last layer looks, mean over its heads, from the patch that is marked with a cross; outlined: the patches that get "
+        "last layer looks, mean over its heads, from the patch that is marked with a cross; outlined: the patches "
+        "that get "
         "half of its attention. Attention is where a net looks, not what it uses: see the context curves for that.</p>"
     )
     return Part("attention", "Attention over the spectrogram", intro, tuple(plots))

@@ -35,7 +35,8 @@ def blind_part(results: Results) -> Part | None:
     first, second = (escape(net.label) for net in nets)
     intro = (
         f"<p>One of A and B is the {first}, the other the {second}, shuffled anew for every trial; X is one of the "
-        "two. Listen, say which X is, and see after the vote whether you were right. Both play at equal loudness: equal "
+        "two. Listen, say which X is, and see after the vote whether you were right. Both play at equal loudness: "
+        "equal "
         f"root mean square over the excerpt, the louder one turned down (by {decibels(most, digits=1)} dB at most). "
         "Choose the number of trials first: the chance of guessing so well is only told when all are done, because who "
         "stops while it looks good always finds a difference. Keys: A, B and X play, 1 votes “X is A”, 2 votes “X is "
@@ -86,9 +87,11 @@ def _box(results: Results, nets: Sequence[System], gains: dict[str, tuple[float,
         f'<div class="bar" role="group" aria-label="Listen">{listen}'
         '<button type="button" class="stop">Stop</button></div>'
         f'<div class="bar" role="group" aria-label="Vote">{votes}'
-        '<button type="button" class="next" hidden>Next trial</button></div></div>\n<p class="reveal" role="status"></p>\n'
+        '<button type="button" class="next" hidden>Next trial</button></div></div>\n<p class="reveal" '
+        'role="status"></p>\n'
         '<div class="votes" hidden><div class="scroll" tabindex="0" role="region" aria-label="Your rounds"><table>'
-        "<caption><b>Your rounds</b><span>p: how often guessing alone gets as many right or more (binomial, one-sided). "
+        "<caption><b>Your rounds</b><span>p: how often guessing alone gets as many right or more (binomial, "
+        "one-sided). "
         "Each round stands for itself.</span></caption>"
         '<thead><tr><th scope="col">begun</th><th scope="col">stem</th><th scope="col">right</th><th scope="col">p</th>'
         '<th scope="col">finding</th></tr></thead><tbody></tbody></table></div>'

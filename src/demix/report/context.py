@@ -37,7 +37,8 @@ def context_part(results: Results) -> Part | None:
     intro = (
         "<p>Everything farther than a radius from a frame is replaced, by another song or by silence, and the loss of "
         "sdr at that frame is measured: where the curve is flat, the net does not listen. Upright lines mark the "
-        "radius inside which 99 % of the effect lies. The gradient’s receptive field says how far a net <em>could</em> be "
+        "radius inside which 99 % of the effect lies. The gradient’s receptive field says how far a net "
+        "<em>could</em> be "
         "moved; attention distance says where the ViT looks, which need not matter for what comes out.</p>"
     )
     return Part("context", "How far they listen", intro, tuple(plots))

@@ -35,7 +35,8 @@ def controls_part(results: Results) -> Part | None:
         return None
     intro = (
         "<p>Each control changes one thing about a net and keeps the rest: data, batches, schedule. The dot is its "
-        "mean sdr minus that of the plain net <em>trained under the same budget</em>, paired over the same music, with a "
+        "mean sdr minus that of the plain net <em>trained under the same budget</em>, paired over the same music, "
+        "with a "
         "95 % interval. Filled: the interval excludes zero. Hollow: the numbers cannot tell."
         f"{escape(_budget(controls))}</p>"
     )

@@ -48,7 +48,8 @@ def places_part(results: Results) -> Part | None:
         return None
     intro = (
         "<p>Energies of a stem and of the error are summed over the songs in every band, then over cells of a second "
-        "by a band by how loud the stem is in them against the rest of the mixture. Lower panels: the difference with its "
+        "by a band by how loud the stem is in them against the rest of the mixture. Lower panels: the difference "
+        "with its "
         "95 % interval over songs (jackknife); filled where it excludes zero. The mixture as estimate lies on its own "
         "level: what a net adds is its distance from that line. Of so many intervals one in twenty excludes zero by "
         "chance alone. Left out: where a stem is as good as silent.</p>"
