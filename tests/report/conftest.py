@@ -1,10 +1,12 @@
 """A results folder as evaluation writes it, made of two of the songs that ship with the project."""
 
 import csv
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -216,3 +218,33 @@ def copied(folder: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("index.html", "table.md", "figures"))
     return copy
+
+
+def load_evidence_files() -> ModuleType:
+    """Import the writers of the evidence's files, which stand beside this file."""
+    path = Path(__file__).with_name("evidence_files.py")
+    spec = importlib.util.spec_from_file_location("demix_evidence_files", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+evidence_files = load_evidence_files()
+
+
+@pytest.fixture(scope="session")
+def writers() -> ModuleType:
+    return evidence_files
+
+
+@pytest.fixture(scope="session")
+def evident(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with everything that controls, probes and loops leave in it."""
+    copy = tmp_path_factory.mktemp("evident") / "results"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("index.html", "table.md", "figures"))
+    return evidence_files.write_evidence(copy)
+
+
+@pytest.fixture(scope="session")
+def evident_page(evident: Path) -> Path:
+    return report.build(evident)

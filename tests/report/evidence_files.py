@@ -8,6 +8,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from demix.spectral import STFT
 RADII = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 REACH_SECONDS = {"unet": 0.4, "vit": 1.6}  # a curve falls to a third within this
 BAND_EDGES = (0, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 22050)
-LEVEL_EDGES = (-30, -20, -10, 0, 10, 20)
+LEVEL_EDGES = (-np.inf, -20, -10, 0, 10, np.inf)
 CONDITIONS = ("exact", "varied", "never")
 SECONDS = 24
 CONTROLS = (  # group, label, of, aspect, sdr above the plain net
@@ -62,7 +63,9 @@ def write_csv(path: Path, columns: str, rows: Iterable[Sequence[object]]) -> Non
         csv.writer(file).writerows([columns.split(","), *rows])
 
 
-def write_scored(folder: Path, facts: Mapping, entries: Sequence[Mapping], sdr: Mapping[tuple[str, str], Mapping]) -> None:
+def write_scored(
+    folder: Path, facts: Mapping, entries: Sequence[Mapping], sdr: Mapping[tuple[str, str], Mapping]
+) -> None:
     """Write a small results folder: (system, track) -> stem -> sdr in dB; seconds scatter by 1 dB around it."""
     folder.mkdir(parents=True, exist_ok=True)
     tracks = list(dict.fromkeys(track for _, track in sdr))
@@ -114,7 +117,15 @@ def write_loops(folder: Path, facts: Mapping, *, gain_db: float = 0.5, bases: in
 
 def write_chunks(path: Path, tracks: Sequence[str]) -> None:
     rows = [
-        (name, name, 0, seconds, track, stem, 5 + (0.4 + 0.02 * index) * np.log2(seconds / 6) * (name == "vit") + 0.1 * index * seconds / 24)
+        (
+            name,
+            name,
+            0,
+            seconds,
+            track,
+            stem,
+            5 + (0.4 + 0.02 * index) * np.log2(seconds / 6) * (name == "vit") + 0.1 * index * seconds / 24,
+        )
         for name in REACH_SECONDS
         for seconds in (1.5, 3, 6, 12, 24)
         for index, track in enumerate(tracks)
@@ -133,7 +144,20 @@ def write_context(folder: Path, tracks: Sequence[str]) -> None:
                     for radius in RADII:
                         loss = 4 * share * np.exp(-radius / far)
                         rows.append(
-                            (name, name, track, stem, fill, radius, 40, 6 - loss, loss, loss - 0.3, loss + 0.3, loss / 9)
+                            (
+                                name,
+                                name,
+                                track,
+                                stem,
+                                fill,
+                                radius,
+                                40,
+                                6 - loss,
+                                loss,
+                                loss - 0.3,
+                                loss + 0.3,
+                                loss / 9,
+                            )
                         )
                     listening.append((name, name, track, stem, fill, round(far * np.log(100), 3), int(far > 2)))
     columns = "system,group,track,stem,fill,radius_seconds,frames,sdr_db,loss_db,low_db,high_db,change_share"
@@ -175,7 +199,7 @@ def write_attention(folder: Path, excerpt: Mapping, *, rows: int = 16, columns: 
     energy = spectra_of(folder, "truth").sum(axis=0)
     edges_hz = np.linspace(0, 8000, 4 * rows + 1)
     edges = np.round(edges_hz[::4] * 4096 / SAMPLE_RATE).astype(int)
-    bands = np.stack([energy[low:high].mean(axis=0) for low, high in zip(edges, edges[1:], strict=False)])
+    bands = np.stack([energy[low:high].mean(axis=0) for low, high in pairwise(edges)])
     times = np.array_split(np.arange(bands.shape[1]), columns)
     level = np.log10(np.stack([bands[:, time].mean(axis=1) for time in times], axis=1) + 1e-6)
     queries = np.array([[2, 3], [9, 7]])
@@ -218,7 +242,7 @@ def write_spectral(folder: Path, tracks: Sequence[str]) -> None:
 
 def cells_of(truth: np.ndarray, error: np.ndarray) -> Iterator[tuple]:
     """Give the energies of each stem in each band, and in all of them: `stem, low, high, own, error, rest`."""
-    edges = [*zip(BAND_EDGES, BAND_EDGES[1:], strict=False), (0, 22050)]
+    edges = [*pairwise(BAND_EDGES), (0, 22050)]
     for index, stem in enumerate(STEMS):
         rest = truth.sum(axis=0) - truth[index]
         for low, high in edges[:-1]:
@@ -230,7 +254,7 @@ def cells_of(truth: np.ndarray, error: np.ndarray) -> Iterator[tuple]:
 def binned(stem: str, low: float, high: float, own: np.ndarray, wrong: np.ndarray, rest: np.ndarray) -> list[tuple]:
     level_db = 10 * np.log10((own + 1e-9) / (rest + 1e-9))
     rows = []
-    for start, end in zip(LEVEL_EDGES, LEVEL_EDGES[1:], strict=False):
+    for start, end in pairwise(LEVEL_EDGES):
         inside = (level_db >= start) & (level_db < end)
         if inside.any():
             sums = [part[inside].sum() for part in (own, wrong, rest)]

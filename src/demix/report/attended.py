@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ def attention_part(results: Results) -> Part | None:
     if not plots:
         return None
     intro = (
-        "<p>Grey: the spectrogram of the mixture in the net’s own bands, the brighter, the louder. Orange: where the last "
-        "layer looks, mean over its heads, from the patch that is marked with a cross; outlined: the patches that get half "
-        "of its attention. "
-        "Attention is where a net looks, not what it uses: see the context curves for that.</p>"
+        "<p>Grey: the spectrogram of the mixture in the net’s own bands, the brighter, the louder. Orange: where the "
+        "last layer looks, mean over its heads, from the patch that is marked with a cross; outlined: the patches "
+        "that get "
+        "half of its attention. Attention is where a net looks, not what it uses: see the context curves for that.</p>"
     )
     return Part("attention", "Attention over the spectrogram", intro, tuple(plots))
 
@@ -84,7 +85,7 @@ def spectrum(results: Results, about: Mapping[str, Any], entry: Mapping[str, Any
     fine = np.interp(np.linspace(0, len(edges) - 1, FINER * (len(edges) - 1) + 1), np.arange(len(edges)), edges)
     places = fine / float(excerpt["max_hz"]) * len(level_db)
     picture = np.full((len(places) - 1, frames), np.nan)
-    for band, (low, high) in enumerate(zip(places, places[1:], strict=False)):
+    for band, (low, high) in enumerate(pairwise(places)):
         if low < len(level_db):
             rows = level_db[int(low) : max(int(low) + 1, int(np.ceil(high)))]
             picture[band, known] = rows.mean(axis=0)[columns[known]]
@@ -136,14 +137,21 @@ def _plot(
         veil[..., :3], veil[..., 3] = ORANGE, 0.75 * shares
         axes.imshow(veil, extent=extent, origin="lower", aspect="auto", interpolation="none")
         strong = np.kron(map_ >= level, np.ones((8, 8)))
-        times, heights = (np.linspace(0, end, size, endpoint=False) for end, size in zip((columns * width, rows), strong.T.shape, strict=True))
+        times, heights = (
+            np.linspace(0, end, size, endpoint=False)
+            for end, size in zip((columns * width, rows), strong.T.shape, strict=True)
+        )
         if strong.min() < strong.max():
             axes.contour(times, heights, strong, levels=[0.5], colors="white", linewidths=1)
         place = (column + 0.5) * width, row + 0.5
         axes.plot(*place, "X", markersize=11, color="white", markeredgecolor="black", markeredgewidth=1.2)
         ticks = [hz for hz in TICKS_HZ if edges[0] <= hz <= edges[-1]]
         ticks = _apart(ticks, np.interp(ticks, edges, np.arange(len(edges)) / bands_a_row), gap=0.07 * rows)
-        axes.set_yticks(np.interp(ticks, edges, np.arange(len(edges)) / bands_a_row), labels=[f"{hz:g}" if hz < 1000 else f"{hz // 1000}k" for hz in ticks], fontsize=SMALL)
+        axes.set_yticks(
+            np.interp(ticks, edges, np.arange(len(edges)) / bands_a_row),
+            labels=[f"{hz:g}" if hz < 1000 else f"{hz // 1000}k" for hz in ticks],
+            fontsize=SMALL,
+        )
         axes.set_xlim(0, min(seconds, columns * width))
         axes.set_xlabel(f"seconds of the excerpt ({about['track']})")
         axes.set_ylabel("frequency, Hz")
@@ -196,7 +204,7 @@ def _entry(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Floats], r
     missing = [key for key in SHAPE if entry is None or key not in entry]
     if missing or query is None or query.shape != (len(maps), 2) or maps.shape[1:] != (entry["rows"], entry["columns"]):
         raise DemixError(
-            f"{path}: expected {run} with {join(SHAPE)}, maps (queries, rows, columns) and queries (queries, 2), received "
-            f"maps of {maps.shape}; probe again"
+            f"{path}: expected {run} with {join(SHAPE)}, maps (queries, rows, columns) and queries (queries, 2), "
+            f"received maps of {maps.shape}; probe again"
         )
     return entry

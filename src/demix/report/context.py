@@ -36,9 +36,10 @@ def context_part(results: Results) -> Part | None:
         return None
     intro = (
         "<p>Everything farther than a radius from a frame is replaced, by another song or by silence, and the loss of "
-        "sdr at that frame is measured: where the curve is flat, the net does not listen. Upright lines mark the radius "
-        "inside which 99 % of the effect lies. The gradient’s receptive field says how far a net <em>could</em> be moved; "
-        "attention distance says where the ViT looks, which need not matter for what comes out.</p>"
+        "sdr at that frame is measured: where the curve is flat, the net does not listen. Upright lines mark the "
+        "radius inside which 99 % of the effect lies. The gradient’s receptive field says how far a net "
+        "<em>could</em> be "
+        "moved; attention distance says where the ViT looks, which need not matter for what comes out.</p>"
     )
     return Part("context", "How far they listen", intro, tuple(plots))
 
@@ -121,7 +122,9 @@ def _mean_plot(rows: Measured, reach: Measured | None, nets: Sequence[System], f
         for net in nets:
             found = losses(rows, net.name, fill, "mean")
             x, y = list(found), list(found.values())
-            axes.fill_between(x, [e.low for e in y], [e.high for e in y], color=INKS[net.colour], alpha=0.15, linewidth=0)
+            axes.fill_between(
+                x, [e.low for e in y], [e.high for e in y], color=INKS[net.colour], alpha=0.15, linewidth=0
+            )
             curve(axes, x, [e.value for e in y], net.colour, net.label)
             data += [(net.name, fill, "mean", radius, e.value, e.low, e.high, e.units) for radius, e in found.items()]
             edge = listening(reach, net.name, fill)[0]
@@ -145,7 +148,8 @@ def _title(reach: Measured | None, nets: Sequence[System], fill: str) -> str:
     if any(mean != mean for mean, *_ in found.values()):
         return f"{lead}: loss against the radius that is kept"
     said = [
-        f"the {label} listens {'at least ' if bound else ''}{mean:.1f} s far" for label, (mean, _, _, bound) in found.items()
+        f"the {label} listens {'at least ' if bound else ''}{mean:.1f} s far"
+        for label, (mean, _, _, bound) in found.items()
     ]
     lead = f"{lead}: {join(said)}"
     if len(found) < 2:

@@ -52,16 +52,14 @@ def compare_controls(results: Results) -> list[Control]:
     if found is None:
         return []
     seconds = read_seconds(found.folder / "seconds.csv")
-    entries = {
-        net.name: [entry for entry in found.facts["systems"] if entry["name"] in net.runs] for net in found.nets
-    }
+    entries = {net.name: [entry for entry in found.facts["systems"] if entry["name"] in net.runs] for net in found.nets}
     controls = []
     for net in found.nets:
         of = str(net.facts.get("of", net.name))
         if of not in entries:
             raise DemixError(
-                f"{found.folder}: expected the plain net {of} beside {net.name}, received none; train it under the same "
-                "budget"
+                f"{found.folder}: expected the plain net {of} beside {net.name}, received none; train it under "
+                "the same budget"
             )
         differences = {}
         if of != net.name:

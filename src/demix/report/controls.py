@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from html import escape
 
+from demix.evaluation.statistics import Difference
 from demix.report.colours import colour_of
 from demix.report.control_files import Control, compare_controls
 from demix.report.drawing import difference_rows, edge_of, panels
-from demix.report.figure import Plot
+from demix.report.figure import Cell, Plot
 from demix.report.lengths import chunk_plot, segment_plot
 from demix.report.part import Part, told
 from demix.report.results import Results
@@ -33,9 +34,10 @@ def controls_part(results: Results) -> Part | None:
     if not plots:
         return None
     intro = (
-        "<p>Each control changes one thing about a net and keeps the rest: data, batches, schedule. The dot is its mean "
-        "sdr minus that of the plain net <em>trained under the same budget</em>, paired over the same music, with a 95 % "
-        "interval. Filled: the interval excludes zero. Hollow: the numbers cannot tell."
+        "<p>Each control changes one thing about a net and keeps the rest: data, batches, schedule. The dot is its "
+        "mean sdr minus that of the plain net <em>trained under the same budget</em>, paired over the same music, "
+        "with a "
+        "95 % interval. Filled: the interval excludes zero. Hollow: the numbers cannot tell."
         f"{escape(_budget(controls))}</p>"
     )
     outro = to_html(control_table(controls, colours)) if controls else ""
@@ -62,8 +64,7 @@ def aspect_plot(aspect: str, controls: Sequence[Control], colours: dict[str, str
         text = "; ".join(f"{label} {told(estimate)}" for label, estimate, _ in rows)
         drawing = render(figure, name=name, text=f"{aspect}: {text}.")
     data = tuple(
-        (control.net.name, control.label, control.of, stem, row.difference_db, row.low_db, row.high_db, row.unit)
-        + (row.units, row.songs, control.net.seeds)
+        (control.net.name, control.label, control.of, stem, *_cells(row), control.net.seeds)
         for control in controls
         for stem, row in control.differences.items()
     )
@@ -105,6 +106,10 @@ def control_table(controls: Sequence[Control], colours: dict[str, str]) -> Table
     columns = ("net", "varies", "seeds", "parameters", "GFLOPs", "sdr, dB", "difference", "95 % interval", "than plain")
     note = "Differences of the mean sdr from the plain net in dB. GFLOPs: forward pass of one second of stereo music."
     return Table("The controls", columns, tuple(rows), note)
+
+
+def _cells(row: Difference) -> tuple[Cell, ...]:
+    return row.difference_db, row.low_db, row.high_db, row.unit, row.units, row.songs
 
 
 def _budget(controls: Sequence[Control]) -> str:

@@ -24,12 +24,17 @@ LABEL_LETTERS = 22  # longer names of rows take two lines
 
 @contextmanager
 def panels(
-    rows: int = 1, columns: int = 1, *, height_inches: float = SIZE_INCHES[1], **shared: bool
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    height_inches: float = SIZE_INCHES[1],
+    sharex: bool = False,
+    sharey: bool = False,
 ) -> Iterator[tuple[Figure, list[Axes]]]:
     """Give a figure in the page's style with `rows * columns` panels, row by row."""
     with rc_context(STYLE):
         figure = Figure(figsize=(SIZE_INCHES[0], height_inches), layout="constrained")
-        axes = list(figure.subplots(rows, columns, squeeze=False, **shared).flat)
+        axes = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
         for panel in axes:
             panel.tick_params(length=0, which="both")
         yield figure, axes
@@ -41,7 +46,9 @@ def log_axis(axes: Axes, label: str, values: Sequence[float], ticks: Sequence[fl
     low, high = min(values), max(values)
     shown = [tick for tick in ticks if 0.99 * low <= tick <= 1.01 * high]
     axes.set_xticks(shown)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1000 else f"{value / 1000:g}k"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if value < 1000 else f"{value / 1000:g}k")
+    )
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(label)
 

@@ -39,8 +39,9 @@ def repetition_part(results: Results) -> Part | None:
         return None
     intro = (
         "<p>The hypothesis: a drum loop repeats through the song, so global attention should separate it better. It "
-        "predicts that the ViT’s lead grows with repetition and that the U-Net’s score does not depend on it. Two looks: "
-        "how repetitive the stems of real songs are, which comes mixed with everything else about them; and songs made "
+        "predicts that the ViT’s lead grows with repetition and that the U-Net’s score does not depend on it. Two "
+        "looks: how repetitive the stems of real songs are, which comes mixed with everything else about them; and "
+        "songs made "
         "to differ in nothing but the order of their drum hits.</p>"
     )
     return Part("repetition", "Repetition", intro, plots)

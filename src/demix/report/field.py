@@ -77,9 +77,12 @@ def _distance(heads: Measured, nets: Sequence[System]) -> Plot:
             axes.vlines(place, mean, most, color=INKS[net.colour], alpha=0.35, linewidth=1)
             sign(axes, place, mean, net.colour, size=5.5)
             of_layers = [(x, float(rows.where(layer=x).number["mean_seconds"].mean())) for x in rows.levels("layer")]
-            curve(axes, *zip(*of_layers, strict=True), net.colour, net.label, linewidth=1, marker="")  # type: ignore[arg-type]
+            x, y = [x for x, _ in of_layers], [y for _, y in of_layers]
+            curve(axes, x, y, net.colour, net.label, linewidth=1, marker="")
             (first, near), (last, far) = of_layers[0], of_layers[-1]
-            said.append(f"{net.label} looks {near:.1f} s far in layer {first + 1:.0f}, {far:.1f} s in layer {last + 1:.0f}")
+            said.append(
+                f"{net.label} looks {near:.1f} s far in layer {first + 1:.0f}, {far:.1f} s in layer {last + 1:.0f}"
+            )
             numbers = [rows.number[name].tolist() for name in ("layer", "head", "mean_seconds", "p90_seconds")]
             more = [rows.number[name].tolist() for name in ("mean_rows", "entropy_share")]
             data += list(zip(rows.text["system"].tolist(), rows.text["group"].tolist(), *numbers, *more, strict=True))

@@ -40,9 +40,7 @@ def segment_plot(controls: Sequence[Control], colours: Mapping[str, str]) -> Plo
             for plain, points in lines
         )
         drawing = render(figure, name="segment-length", text=f"sdr against the length of training segments. {text}.")
-    data: list[tuple[Cell, ...]] = [
-        (c.net.name, c.of, seconds, c.sdr) for _, points in lines for seconds, c in points
-    ]
+    data: list[tuple[Cell, ...]] = [(c.net.name, c.of, seconds, c.sdr) for _, points in lines for seconds, c in points]
     title = "Segments in training: " + "; ".join(_longest(plain, points) for plain, points in lines)
     note = "The intervals of the differences are in the plot of the segment length beside this one."
     return Plot("segment-length", title, drawing, ("group", "of", "segment_seconds", "sdr_db"), tuple(data), note)
@@ -104,4 +102,3 @@ def _change(net: System, x: Sequence[float], change: Estimate) -> str:
         return f"{net.label}: one length of chunks"
     doubt = "" if change.decided else ", cannot tell"
     return f"{net.label} {told(change)} from {x[0]:g} to {x[-1]:g} s{doubt}"
-

@@ -66,7 +66,9 @@ def verdict(effects: Effects, nets: Sequence[System]) -> str:
     first, second = nets
     answer, own = effects["interaction"].answer, effects[first.name].answer
     if answer == "contradict":
-        return f"The loops contradict the hypothesis: repetition helps the {second.label} no more than the {first.label}"
+        return (
+            f"The loops contradict the hypothesis: repetition helps the {second.label} no more than the {first.label}"
+        )
     if answer == "cannot tell":
         return f"The loops cannot tell whether repetition helps the {second.label} more than the {first.label}"
     lead = f"repetition helps the {second.label} more than the {first.label}"
@@ -110,7 +112,9 @@ def _conditions_plot(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], nets
         grid[0].set_ylabel(f"{STEM}, sdr, dB")
         title = f"{STEM.capitalize()} by how they repeat: {'; '.join(said)}"
         drawing = render(figure, name="loops", text=f"sdr of the drums per condition. {title}.")
-    note = "A thin line: one base, its three songs alike but for the order of the hits. Bold: the mean. Mean over seeds."
+    note = (
+        "A thin line: one base, its three songs alike but for the order of the hits. Bold: the mean. Mean over seeds."
+    )
     return Plot("loops", title, drawing, ("group", "base", "condition", "sdr_db"), tuple(data), note)
 
 
@@ -132,8 +136,17 @@ def _effects_plot(effects: Effects, nets: Sequence[System]) -> Plot:
         text = "; ".join(f"{name} {told(estimate)}" for name, estimate, _ in rows)
         drawing = render(figure, name="loops-effect", text=f"{title}. {text}.")
     data = tuple(
-        (key, effect.effect_db, effect.low_db, effect.high_db, effect.unit, effect.units, effect.seeds, effect.prediction)
-        + (effect.answer,)
+        (
+            key,
+            effect.effect_db,
+            effect.low_db,
+            effect.high_db,
+            effect.unit,
+            effect.units,
+            effect.seeds,
+            effect.prediction,
+            effect.answer,
+        )
         for key, effect in effects.items()
     )
     one = effects["interaction"]

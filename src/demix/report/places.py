@@ -47,9 +47,10 @@ def places_part(results: Results) -> Part | None:
     if not plots:
         return None
     intro = (
-        "<p>Energies of a stem and of the error are summed over the songs in every band, then over cells of a second by a "
-        "band by how loud the stem is in them against the rest of the mixture. Lower panels: the difference with its 95 % "
-        "interval over songs (jackknife); filled where it excludes zero. The mixture as estimate lies on its own "
+        "<p>Energies of a stem and of the error are summed over the songs in every band, then over cells of a second "
+        "by a band by how loud the stem is in them against the rest of the mixture. Lower panels: the difference "
+        "with its "
+        "95 % interval over songs (jackknife); filled where it excludes zero. The mixture as estimate lies on its own "
         "level: what a net adds is its distance from that line. Of so many intervals one in twenty excludes zero by "
         "chance alone. Left out: where a stem is as good as silent.</p>"
     )
@@ -158,5 +159,7 @@ def _centre(place: Place, kind: str) -> float:
 def _name(place: Place, kind: str) -> str:
     low, high = place
     if kind == "levels":
+        if np.isinf(low) or np.isinf(high):
+            return f"less than {high:g} dB".replace("-", "−") if np.isinf(low) else f"more than {low:g} dB"
         return f"{low:g} to {high:g} dB".replace("-", "−")
     return f"{low:g} to {high:g} Hz" if high < 1000 else f"{low / 1000:g} to {high / 1000:g} kHz"

@@ -1,7 +1,6 @@
 """Numbers with intervals: what songs say together, and how far that reaches to other songs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -64,40 +63,3 @@ def jackknifed(statistic: Callable[[npt.NDArray[np.bool_]], float], units: int) 
 
 def _quantile(freedom: int) -> float:
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
-
-
-@dataclass(frozen=True)
-class Line:
-    """A straight line fitted by least squares.
-
-    Args:
-        slope: with its 95 % interval.
-        centre: mean of x.
-        height: mean of y.
-        residual: variance of y around the line.
-        spread: sum of squares of x around its mean.
-    """
-
-    slope: Estimate
-    centre: float
-    height: float
-    residual: float
-    spread: float
-
-    def at(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return the line's height at `x`, and half of its 95 % interval there."""
-        variance = self.residual * (1 / self.slope.units + (x - self.centre) ** 2 / self.spread)
-        return self.height + self.slope.value * (x - self.centre), _quantile(self.slope.units - 2) * np.sqrt(variance)
-
-
-def slope_of(x: Floats, y: Floats) -> Line | None:
-    """Fit a line through points `(points,)`; None with fewer than three, or where all `x` are equal."""
-    from scipy.stats import linregress  # takes half a second to import
-
-    if len(x) < 3 or np.ptp(x) == 0:
-        return None
-    fitted = linregress(x, y)
-    half = _quantile(len(x) - 2) * float(fitted.stderr)
-    slope = Estimate(float(fitted.slope), float(fitted.slope) - half, float(fitted.slope) + half, len(x))
-    spread = float(np.square(x - x.mean()).sum())
-    return Line(slope, float(x.mean()), float(y.mean()), float(fitted.stderr) ** 2 * spread, spread)
