@@ -1,5 +1,6 @@
 """From a results folder to its report: index.html, table.md, figures, and the rows that the command line prints."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -127,7 +128,7 @@ def _page(results: Results, parts: "Mapping[str, Section]") -> str:
         name=escape(str(results.facts["name"])),
         created=escape(str(results.facts["created"])[:16].replace("T", " ")),
         version=escape(str(results.facts["version"])),
-        headline=escape(glue(headline(results))),
+        headline=_unbroken(escape(glue(headline(results)))),
         lede=escape(glue(lede(results))),
         key_figures=key_figures(results),
         navigation="\n".join(f'<li><a href="#{key}">{title}</a></li>' for key, (title, *_) in parts.items()),
@@ -137,3 +138,8 @@ def _page(results: Results, parts: "Mapping[str, Section]") -> str:
         ),
         files=", ".join(f'<a href="{name}">{name}</a>' for name in DATA_FILES),
     )
+
+
+def _unbroken(text: str) -> str:
+    """Keep words with a hyphen, as U-Net, on one line: large type would break them."""
+    return re.sub(r"[^\s<>&;]+-[^\s<>&;]+", r"<span>\g<0></span>", text)
