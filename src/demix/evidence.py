@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from demix import evidence_parts as parts
 from demix.data import LICENCES, dataset_label, open_dataset
 from demix.data.library import open_prepared
-from demix.data.loops import SONGS_FILE
+from demix.data.loops import RECORD_FILE, SONGS_FILE
 from demix.data.store import PrepareEvent
 from demix.data.track import Track
 from demix.errors import DemixError
@@ -84,7 +84,8 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
     if plan.loops.bases:
         songs = parts.make_loops(test, out / "loop-songs", plan.loops, tell=tell)
         _score(nets, songs, out / "loops", dataset, baselines=("mixture",), tell=tell)
-        shutil.copyfile(out / "loop-songs" / SONGS_FILE, out / "loops" / SONGS_FILE)
+        for name in (SONGS_FILE, RECORD_FILE):
+            shutil.copyfile(out / "loop-songs" / name, out / "loops" / name)
     return build(out)
 
 

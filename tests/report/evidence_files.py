@@ -113,6 +113,7 @@ def write_loops(folder: Path, facts: Mapping, *, gain_db: float = 0.5, bases: in
                 sdr[entry["name"], track] = dict.fromkeys(STEMS, 4.0) | {"drums": drums}
     write_scored(folder, facts, entries, sdr)
     write_csv(folder / "songs.csv", "track,base,song,condition,seed", songs)
+    (folder / "loops.json").write_text(json.dumps({"made_from": {"settings": {"loop_seconds": 1.0}}}))
 
 
 def write_chunks(path: Path, tracks: Sequence[str]) -> None:

@@ -109,6 +109,18 @@ def read_songs(path: Path) -> list[LoopSong]:
     return rows
 
 
+def read_loop_seconds(folder: Path) -> float:
+    """Return the length of the loops from a folder with `loops.json`.
+
+    Raises:
+        DemixError: when the file is missing or does not say it.
+    """
+    try:
+        return float(_read_record(folder)["made_from"]["settings"]["loop_seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DemixError(f"{folder / RECORD_FILE}: expected how the loops were made, found no {error}") from error
+
+
 def _write_base(base: Base, out: Path) -> None:
     from demix import audio  # imported here: training also runs where no audio library is installed
 

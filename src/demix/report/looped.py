@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from demix.data.loop_patterns import CONDITIONS
-from demix.data.loops import SONGS_FILE, LoopSong, read_songs
+from demix.data.loops import SONGS_FILE, LoopSong, read_loop_seconds, read_songs
 from demix.errors import DemixError
-from demix.evaluation.loops import RepetitionEffect, repetition_effects
-from demix.evaluation.scores import ScoreRow, read_scores
+from demix.evaluation.loops import RepetitionEffect, middle_sdr, repetition_effects
+from demix.evaluation.scores import SecondRow, read_seconds
 from demix.metrics import Floats
 from demix.report.drawing import difference_rows, edge_of, panels
 from demix.report.figure import Cell, Plot
@@ -32,28 +32,35 @@ def loops_plots(results: Results) -> list[Plot]:
     folder, nets = results.folder / "loops", results.nets[:2]
     if not folder.is_dir() or len(nets) < 2:
         return []
-    songs, scores = read_songs(folder / SONGS_FILE), read_scores(folder / "scores.csv")
-    return [_conditions_plot(songs, scores, nets), _effects_plot(effects_of(songs, scores, nets), nets)]
+    songs, seconds = read_songs(folder / SONGS_FILE), read_seconds(folder / "seconds.csv")
+    length = read_loop_seconds(folder)
+    effects = effects_of(songs, seconds, nets, loop_seconds=length)
+    return [_conditions_plot(songs, seconds, nets, loop_seconds=length), _effects_plot(effects, nets)]
 
 
-def effects_of(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], nets: Sequence[System]) -> Effects:
+def effects_of(
+    songs: Sequence[LoopSong], seconds: Sequence[SecondRow], nets: Sequence[System], *, loop_seconds: float
+) -> Effects:
     """Return the effect of exact repetition on the drums of each net, and their `interaction`.
 
     Args:
         songs: the loop songs.
-        scores: rows of their scores.csv.
+        seconds: rows of their seconds.csv.
         nets: the net without and the net with attention.
+        loop_seconds: length of their loops.
 
     Raises:
         DemixError: when a net has no score on one of the songs.
     """
     first, second = nets
-    scored = {row.system for row in scores}
+    scored = {row.system for row in seconds}
     groups = {net.name: [run for run in net.runs if run in scored] for net in nets}
     missing = [net.label for net in nets if not groups[net.name]]
     if missing:
         raise DemixError(f"loops: expected scores of the {missing[0]}, received none; score it on the loop songs")
-    found = repetition_effects(scores, songs, groups, attention=second.name, convolution=first.name)
+    found = repetition_effects(
+        seconds, songs, groups, attention=second.name, convolution=first.name, loop_seconds=loop_seconds
+    )
     chosen = [effect for effect in found if (effect.stem, effect.contrast) == (STEM, CONTRAST)]
     return {effect.group if effect.group in groups else "interaction": effect for effect in chosen}
 
@@ -78,25 +85,27 @@ def verdict(effects: Effects, nets: Sequence[System]) -> str:
     return f"The loops agree with the hypothesis: {lead}{doubt}"
 
 
-def scores_by_base(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], net: System) -> dict[str, Floats]:
-    """Return base -> the drums' `sdr` under `CONDITIONS` in dB, mean over the net's seeds; NaN where there is none."""
-    values: dict[str, list[float]] = {}
-    for row in scores:
-        if row.system in net.runs and (row.stem, row.metric) == (STEM, "sdr"):
-            values.setdefault(row.track, []).append(row.value)
+def scores_by_base(
+    songs: Sequence[LoopSong], seconds: Sequence[SecondRow], net: System, *, loop_seconds: float
+) -> dict[str, Floats]:
+    """Return base -> the drums' `sdr` in the middle loop under `CONDITIONS` in dB, mean over the net's seeds."""
+    found = middle_sdr((row for row in seconds if row.system in net.runs), loop_seconds=loop_seconds)
     table: dict[str, Floats] = {}
     for song in songs:
         row_of_base = table.setdefault(song.base, np.full(len(CONDITIONS), np.nan))
-        row_of_base[CONDITIONS.index(song.condition)] = np.mean(values.get(song.track, [np.nan]))
+        values = [found[run, song.track, STEM] for run in net.runs if (run, song.track, STEM) in found]
+        row_of_base[CONDITIONS.index(song.condition)] = np.mean(values or [np.nan])
     return table
 
 
-def _conditions_plot(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], nets: Sequence[System]) -> Plot:
+def _conditions_plot(
+    songs: Sequence[LoopSong], seconds: Sequence[SecondRow], nets: Sequence[System], *, loop_seconds: float
+) -> Plot:
     data: list[tuple[Cell, ...]] = []
     said, places = [], range(len(CONDITIONS))
     with panels(1, len(nets), height_inches=2.9, sharey=True) as (figure, grid):
         for axes, net in zip(grid, nets, strict=True):
-            bases = scores_by_base(songs, scores, net)
+            bases = scores_by_base(songs, seconds, net, loop_seconds=loop_seconds)
             table = np.stack(list(bases.values()))
             means = np.ma.masked_invalid(table).mean(axis=0).filled(np.nan)
             axes.plot(places, table.T, color=INKS[net.colour], alpha=0.35, linewidth=1)
@@ -113,7 +122,8 @@ def _conditions_plot(songs: Sequence[LoopSong], scores: Sequence[ScoreRow], nets
         title = f"{STEM.capitalize()} by how they repeat: {'; '.join(said)}"
         drawing = render(figure, name="loops", text=f"sdr of the drums per condition. {title}.")
     note = (
-        "A thin line: one base, its three songs alike but for the order of the hits. Bold: the mean. Mean over seeds."
+        f"A thin line: one base, in the middle loop of {loop_seconds:g} s, which is the very same in its three songs: "
+        "only what is around it differs. Bold: the mean. Mean over seeds."
     )
     return Plot("loops", title, drawing, ("group", "base", "condition", "sdr_db"), tuple(data), note)
 
