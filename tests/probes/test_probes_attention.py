@@ -58,15 +58,19 @@ def test_a_window_is_never_looked_beyond(window_frames: int, small_vit: Make, mo
         assert row.p90_seconds <= window_frames // 8 * COLUMN_SECONDS
 
 
-def test_even_attention_has_the_mean_distance_of_all_tokens(small_vit: Make, moments: Cut, wrap: Wrap) -> None:
+@pytest.mark.parametrize("window_frames", [None, 24])
+def test_even_attention_has_the_mean_distance_of_all_tokens_in_sight(
+    window_frames: int | None, small_vit: Make, moments: Cut, wrap: Wrap
+) -> None:
     here = moments(2.0)
-    vit = small_vit()
+    vit = small_vit(window_frames=window_frames)
     for block in vit.blocks:
         nn.init.zeros_(block.qkv.weight[:32])
         nn.init.zeros_(block.qkv.bias[:32])
     net = wrap(vit, here)
     rows, columns = grid_of(vit, 2 * net.middle + 1)
     away = np.abs(np.arange(columns) - net.middle // 8)
+    away = away if window_frames is None else away[away * 8 <= window_frames]
     apart = np.abs(np.subtract.outer(np.arange(rows), np.arange(rows)))
     found = attention_rows(net, measure_attention(net, here))
     assert {(row.layer, row.head) for row in found} == {(0, 0), (0, 1), (1, 0), (1, 1)}

@@ -110,6 +110,17 @@ def test_moments_are_where_most_stems_sound_and_apart() -> None:
     assert (first_three | (chosen >= 15)).all()
 
 
+def test_a_rare_stem_gets_its_moments() -> None:
+    """The bass sounds only where fewer stems do: the most that sound at once would never let it be heard."""
+    rng = np.random.default_rng(0)
+    stems = 0.1 * rng.standard_normal((4, 2, 40 * SAMPLE_RATE)).astype(np.float32)
+    stems[[1, 3], :, 32 * SAMPLE_RATE :] = 0
+    stems[2, :, : 32 * SAMPLE_RATE] = 0
+    chosen = np.array(choose_moments(stems, reach=2 * SAMPLE_RATE, count=4, rng=rng)) / SAMPLE_RATE
+    assert (chosen > 32).any()
+    assert (chosen < 32).sum() >= 2
+
+
 def test_same_seed_same_moments_and_no_net_is_asked(moments: Cut) -> None:
     assert moments(2.0, seed=3).starts == moments(2.0, seed=3).starts
     assert moments(2.0, seed=3).starts != moments(2.0, seed=4).starts
