@@ -64,16 +64,21 @@ def write_csv(path: Path, columns: str, rows: Iterable[Sequence[object]]) -> Non
 
 
 def write_scored(
-    folder: Path, facts: Mapping, entries: Sequence[Mapping], sdr: Mapping[tuple[str, str], Mapping]
+    folder: Path,
+    facts: Mapping,
+    entries: Sequence[Mapping],
+    sdr: Mapping[tuple[str, str], Mapping],
+    *,
+    scatter_db: float = 1.0,
 ) -> None:
-    """Write a small results folder: (system, track) -> stem -> sdr in dB; seconds scatter by 1 dB around it."""
+    """Write a small results folder: (system, track) -> stem -> sdr in dB, around which the seconds scatter."""
     folder.mkdir(parents=True, exist_ok=True)
     tracks = list(dict.fromkeys(track for _, track in sdr))
     data = facts["dataset"] | {"test": tracks, "test_minutes": len(tracks) * SECONDS / 60}
     (folder / "results.json").write_text(json.dumps({**facts, "dataset": data, "systems": list(entries)}))
     scores, seconds = [], []
     for (system, track), of_stems in sdr.items():
-        noise = np.random.default_rng(len(seconds)).standard_normal((len(STEMS), SECONDS))
+        noise = scatter_db * np.random.default_rng(len(seconds)).standard_normal((len(STEMS), SECONDS))
         for index, stem in enumerate(STEMS):
             errors = 10 ** ((noise[index] - of_stems[stem]) / 10)
             value = 10 * np.log10(SECONDS / errors.sum())
@@ -111,7 +116,7 @@ def write_loops(folder: Path, facts: Mapping, *, gain_db: float = 0.5, bases: in
                 gain = gain_db * (1 - index / 2) if entry["name"].startswith("vit") else 0.0
                 drums = level + gain + 0.1 * rng.standard_normal()
                 sdr[entry["name"], track] = dict.fromkeys(STEMS, 4.0) | {"drums": drums}
-    write_scored(folder, facts, entries, sdr)
+    write_scored(folder, facts, entries, sdr, scatter_db=0.1)
     write_csv(folder / "songs.csv", "track,base,song,condition,seed", songs)
     (folder / "loops.json").write_text(json.dumps({"made_from": {"settings": {"loop_seconds": 1.0}}}))
 
