@@ -115,7 +115,7 @@ def test_a_rare_stem_gets_its_moments() -> None:
     rng = np.random.default_rng(0)
     stems = 0.1 * rng.standard_normal((4, 2, 40 * SAMPLE_RATE)).astype(np.float32)
     stems[[1, 3], :, 32 * SAMPLE_RATE :] = 0
-    stems[2, :, : 32 * SAMPLE_RATE] = 0
+    stems[2, :, : 33 * SAMPLE_RATE] = 0
     chosen = np.array(choose_moments(stems, reach=2 * SAMPLE_RATE, count=4, rng=rng)) / SAMPLE_RATE
     assert (chosen > 32).any()
     assert (chosen < 32).sum() >= 2
