@@ -28,7 +28,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_folder_is_a_data_set_of_test_songs(folder: Path) -> None:
     songs = open_dataset(folder)
-    assert {(song.name, song.split) for song in songs} == {(f"0-lithium-{condition}", "test") for condition in CONDITIONS}
+    assert {(song.name, song.split) for song in songs} == {
+        (f"0-lithium-{condition}", "test") for condition in CONDITIONS
+    }
 
 
 def test_the_page_has_a_picture_and_two_sounds_for_every_condition(folder: Path) -> None:

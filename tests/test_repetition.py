@@ -44,8 +44,8 @@ def test_real_drums_repeat_and_what_is_shuffled_does_not() -> None:
     stems = lithium.stems()[..., : 20 * SAMPLE_RATE]
     beats = find_beats(stems.sum(axis=0))
     assert np.median(np.diff(beats)) == pytest.approx(0.488, abs=0.01)  # 123 beats a minute
-    pieces = stems.reshape(4, 2, 160, -1)  # of an eighth of a second
-    mixed = pieces[:, :, np.random.default_rng(0).permutation(160)].reshape(stems.shape)
+    pieces = stems.reshape(4, 2, 140, -1)  # of a seventh of a second
+    mixed = pieces[:, :, np.random.default_rng(0).permutation(140)].reshape(stems.shape)
     scores, of_mixed = (whole(score_repetition(make_track(each))) for each in (stems, mixed))
     assert scores["drums"] > 0.7
     assert of_mixed["drums"] < 0.3
@@ -120,7 +120,7 @@ def test_slopes_are_found_and_their_intervals_hold(songs: int, windows: int, uni
     rng = np.random.default_rng(0)
     found = [fit_slope(simulate(rng, songs=songs, windows=windows, slope=2.0)) for _ in range(1000)]
     assert {(each.unit, each.units, each.songs) for each in found} == {(unit, songs * windows, songs)}
-    assert np.mean([each.slope_db for each in found]) == pytest.approx(2, abs=0.1)
+    assert np.median([each.slope_db for each in found]) == pytest.approx(2, abs=0.1)
     assert 0.93 < np.mean([each.low_db <= 2 <= each.high_db for each in found]) < 0.97
 
 

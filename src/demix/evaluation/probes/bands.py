@@ -134,8 +134,8 @@ def band_energies(
     """Sum the energies of stems, errors and the rest of the mixture over seconds and bands.
 
     They are scaled so that all cells together have the energy of the waveform (Parseval; the squared windows of
-    overlapping frames add up to a constant but at the song's very ends). A frame belongs to the second that its centre
-    lies in, a bin to the band that its centre frequency lies in.
+    overlapping frames add up to a constant, at the song's ends too, for frames begin before and end after it). A frame
+    belongs to the second that its centre lies in, a bin to the band that its centre frequency lies in.
 
     Args:
         references: true stems, `(stems, channels, samples)`.
@@ -151,15 +151,15 @@ def band_energies(
     hertz = np.arange(stft.bins) * SAMPLE_RATE / stft.n_fft
     band_starts = np.searchsorted(hertz, edges_hz[:-1])
     samples = references.shape[-1]
-    centres = np.arange(stft.frames(samples)) * stft.hop_length
-    second_starts = np.unique(centres // SAMPLE_RATE, return_index=True)[1]
+    centres = np.arange(stft.frames(samples + 2 * stft.n_fft)) * stft.hop_length - stft.n_fft
+    second_starts = np.unique(np.clip(centres, 0, samples - 1) // SAMPLE_RATE, return_index=True)[1]
     twice = np.where((hertz == 0) | (hertz == SAMPLE_RATE / 2), 1.0, 2.0)  # of a real signal's spectrum half is kept
     scale = twice / (stft.n_fft * np.square(stft.window(), dtype=np.float64).sum() / stft.hop_length)
 
     def measure(waveform: Audio) -> Floats:
         power = np.zeros((stft.bins, len(centres)))
         for channel in waveform:  # one at a time: spectra take a lot of memory
-            power += np.square(np.abs(stft.forward(channel)))
+            power += np.square(np.abs(stft.forward(np.pad(channel, stft.n_fft))))
         of_bands = np.add.reduceat(power * scale[:, None], band_starts, axis=0)
         return np.asarray(np.add.reduceat(of_bands, second_starts, axis=1).T)
 
