@@ -79,7 +79,7 @@ class Probes:
         songs: how many of the test songs, the first ones.
     """
 
-    frames: int = 5
+    frames: int = 4
     radius_seconds: float = 10.0
     seeds: int = 1
     songs: int = 50
@@ -91,13 +91,13 @@ class LoopSongs:
 
     Args:
         bases: songs assembled, each in three conditions.
-        seconds: length of each.
+        seconds: length of each, best two training segments and a loop.
         loop_seconds: length of the loop; several must fit into a training segment.
         seed: of hits and patterns.
     """
 
-    bases: int = 12
-    seconds: float = 12.0
+    bases: int = 24
+    seconds: float = 7.0
     loop_seconds: float = 1.0
     seed: int = 0
 

@@ -215,7 +215,10 @@ def write_attention(folder: Path, excerpt: Mapping, *, rows: int = 16, columns: 
         maps.append(map_ / map_.sum())
     layers = np.stack([np.roll(maps[0], layer, axis=1) for layer in range(4)])
     probes = folder / "probes"
-    np.savez_compressed(probes / "attention.npz", vit_maps=np.stack(maps), vit_query=queries, vit_layers=layers)
+    fine = np.round(edges_hz * 4096 / SAMPLE_RATE).astype(int)
+    level_db = 10 * np.log10(np.stack([energy[low:high].mean(axis=0) for low, high in pairwise(fine)]) + 1e-8)
+    arrays = {"vit_maps": np.stack(maps), "vit_query": queries, "vit_layers": layers, "vit_spectrum_db": level_db}
+    np.savez_compressed(probes / "attention.npz", **arrays)
     about = {"rows": rows, "columns": columns, "patch_bands": 4, "patch_frames": 8, "hop_length": 1024}
     entry = about | {"band_hz": edges_hz.tolist()}
     where = {"track": excerpt["track"], "start_seconds": excerpt["start_seconds"], "seconds": excerpt["seconds"]}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ from demix.report.words import join
 
 MOST_PICTURES = 4
 ORANGE = (0.94, 0.53, 0.05)
-FINER = 4  # rows of the picture in each band that the file names
 HALF = 0.5  # the patches marked hold this share of the attention
 TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
-SHAPE = ("rows", "columns", "patch_frames", "hop_length", "band_hz")
+SHAPE = ("rows", "columns", "patch_bands", "patch_frames", "hop_length", "band_hz")
 
 
 def attention_part(results: Results) -> Part | None:
@@ -39,8 +37,8 @@ def attention_part(results: Results) -> Part | None:
     intro = (
         "<p>Grey: the spectrogram of the mixture in the net’s own bands, the brighter, the louder. Orange: where the "
         "last layer looks, mean over its heads, from the patch that is marked with a cross; outlined: the patches "
-        "that get "
-        "half of its attention. Attention is where a net looks, not what it uses: see the context curves for that.</p>"
+        "that get half of its attention. Attention is where a net looks, not what it uses: for that see the context "
+        "curves.</p>"
     )
     return Part("attention", "Attention over the spectrogram", intro, tuple(plots))
 
@@ -57,39 +55,11 @@ def attention_plots(results: Results) -> list[Plot]:
         if run is None:
             continue
         entry = _entry(path, about, arrays, run)
-        picture = arrays.get(f"{run}_spectrum_db", spectrum(results, about, entry))
+        picture = arrays[f"{run}_spectrum_db"]
         for index in range(min(MOST_PICTURES, len(arrays[f"{run}_maps"]))):
             query = arrays[f"{run}_query"][index].astype(int)
             plots.append(_plot(net, index, arrays[f"{run}_maps"][index], query, about, entry, picture))
     return plots
-
-
-def spectrum(results: Results, about: Mapping[str, Any], entry: Mapping[str, Any]) -> Floats | None:
-    """Return the mixture's level in parts of the net's bands, `(rows, frames)` in dB; None where it was not kept.
-
-    It comes from the excerpt's masks.npz, which ends at some frequency: bands above it are NaN.
-    """
-    path, excerpt = results.folder / "excerpt" / "masks.npz", results.facts.get("excerpt") or {}
-    start, end = about["start_seconds"], about["start_seconds"] + about["seconds"]
-    if not path.is_file() or excerpt.get("track") != about["track"]:
-        return None
-    first, length = float(excerpt["start_seconds"]), float(excerpt["seconds"])
-    if min(end, first + length) - max(start, first) < 0.5 * (end - start):
-        return None
-    with np.load(path) as file:
-        level_db = file["mixture_db"].astype(np.float64)
-    frames = level_db.shape[1]
-    columns = np.round((np.linspace(start, end, frames + 1)[:-1] - first) / length * frames).astype(int)
-    known = (columns >= 0) & (columns < frames)
-    edges = np.asarray(entry["band_hz"], dtype=np.float64)
-    fine = np.interp(np.linspace(0, len(edges) - 1, FINER * (len(edges) - 1) + 1), np.arange(len(edges)), edges)
-    places = fine / float(excerpt["max_hz"]) * len(level_db)
-    picture = np.full((len(places) - 1, frames), np.nan)
-    for band, (low, high) in enumerate(pairwise(places)):
-        if low < len(level_db):
-            rows = level_db[int(low) : max(int(low) + 1, int(np.ceil(high)))]
-            picture[band, known] = rows.mean(axis=0)[columns[known]]
-    return picture
 
 
 def focus(map_: Floats) -> tuple[float, int]:
@@ -106,7 +76,7 @@ def _plot(
     query: Any,
     about: Mapping[str, Any],
     entry: Mapping[str, Any],
-    picture: Floats | None,
+    picture: Floats,
 ) -> Plot:
     row, column = query
     level, patches = focus(map_)
@@ -120,18 +90,17 @@ def _plot(
     extent = (0.0, columns * width, 0.0, float(rows))
     with panels(height_inches=3.0) as (figure, (axes,)):
         axes.grid(visible=False)
-        if picture is not None:
-            top = float(np.nanmax(picture))
-            axes.imshow(
-                picture,
-                extent=(0.0, seconds, 0.0, float(rows)),
-                origin="lower",
-                aspect="auto",
-                cmap="gray",
-                vmin=top - RANGE_DB,
-                vmax=top,
-                interpolation="none",
-            )
+        top = float(picture.max())
+        axes.imshow(
+            picture,
+            extent=(0.0, seconds, 0.0, len(picture) / float(entry["patch_bands"])),
+            origin="lower",
+            aspect="auto",
+            cmap="gray",
+            vmin=top - RANGE_DB,
+            vmax=top,
+            interpolation="none",
+        )
         shares = map_ / map_.max()
         veil = np.zeros((rows, columns, 4))
         veil[..., :3], veil[..., 3] = ORANGE, 0.75 * shares
@@ -153,7 +122,7 @@ def _plot(
             fontsize=SMALL,
         )
         axes.set_xlim(0, min(seconds, columns * width))
-        axes.set_xlabel(f"seconds of the excerpt ({about['track']})")
+        axes.set_xlabel(f"seconds, from {about['start_seconds']:.0f} s on, {about['track']}")
         axes.set_ylabel("frequency, Hz")
         share = f"half of the attention lies in {patches} of {map_.size} patches"
         hz = edges[round((row + 0.5) * bands_a_row)]
@@ -202,9 +171,10 @@ def _entry(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Floats], r
     """Return what attention.json says about a run, checked against its arrays."""
     entry, maps, query = about["systems"].get(run), arrays[f"{run}_maps"], arrays.get(f"{run}_query")
     missing = [key for key in SHAPE if entry is None or key not in entry]
+    missing += [] if f"{run}_spectrum_db" in arrays else ["spectrum_db"]
     if missing or query is None or query.shape != (len(maps), 2) or maps.shape[1:] != (entry["rows"], entry["columns"]):
         raise DemixError(
-            f"{path}: expected {run} with {join(SHAPE)}, maps (queries, rows, columns) and queries (queries, 2), "
-            f"received maps of {maps.shape}; probe again"
+            f"{path}: expected {run} with {join(SHAPE)}, maps (queries, rows, columns), queries (queries, 2) and "
+            f"spectrum_db, received maps of {maps.shape}; probe again"
         )
     return entry

@@ -26,7 +26,8 @@ class Maps:
     Args:
         arrays: `maps` `(queries, rows, columns)`: what each query attends to in the last layer, mean of the heads;
             `query` `(queries, 2)`: the row and the column of each; `layers` `(layers, rows, columns)`: what the first
-            query attends to in every layer. A map's weights add up to 1.
+            query attends to in every layer. A map's weights add up to 1. `spectrum_db` `(bands, frames)`: the
+            mixture's level in the net's bands, re 1.
         facts: how to lay them over a spectrogram.
     """
 
@@ -84,6 +85,7 @@ def draw_maps(net: ProbedNet, scene: Scene) -> Maps | None:
             "maps": weights[-1].astype(np.float32),
             "query": np.array([(row, column) for row in query_rows]),
             "layers": weights[:, 0].astype(np.float32),
+            "spectrum_db": _levels_db(vit, spectra),
         },
         facts={
             "rows": rows,
@@ -94,6 +96,12 @@ def draw_maps(net: ProbedNet, scene: Scene) -> Maps | None:
             "band_hz": [round(float(edge), 2) for edge in band_hz],
         },
     )
+
+
+def _levels_db(vit: ViT, spectra: torch.Tensor) -> npt.NDArray[np.float16]:
+    """Return the level of each of the net's bands in every frame, mean over channels, -80 dB at least."""
+    power = vit.features.pool @ spectra.square().sum(-1).mean(1)[0]
+    return (10 * torch.log10(power.clamp(min=1e-8))).cpu().numpy().astype(np.float16)
 
 
 def _find_beat(spectra: torch.Tensor, width: int, columns: int) -> int:
