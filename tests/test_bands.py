@@ -9,7 +9,7 @@ from demix.config import SAMPLE_RATE, STEMS
 from demix.data.track import Track
 from demix.evaluation.baselines import BASELINES
 from demix.evaluation.probes.bands import BAND_EDGES_HZ, BandRow, LevelRow, band_energies, score_bands
-from demix.evaluation.probes.rows import write_rows
+from demix.rows import write_rows
 
 Tables = tuple[list[BandRow], list[LevelRow]]
 

@@ -18,11 +18,11 @@ from demix.data.store import PrepareEvent
 from demix.data.track import Track
 from demix.errors import DemixError
 from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
-from demix.evaluation.probes.rows import write_rows
 from demix.evidence_runs import Tell, Trained, Trial, choose_learning_rates, chosen_rates, train_nets
 from demix.protocol import METRIC, read_protocol
 from demix.protocol import Protocol as Plan
 from demix.report.build import build
+from demix.rows import write_rows
 from demix.training.memory import count_step_memory
 
 

@@ -16,7 +16,6 @@ from demix.evaluation.baselines import BASELINES
 from demix.evaluation.evaluate import fingerprint_inputs
 from demix.evaluation.probes.bands import BandRow, LevelRow, net_estimate, score_bands
 from demix.evaluation.probes.repetition import RepetitionRow, score_repetition
-from demix.evaluation.probes.rows import write_rows
 from demix.evaluation.probes.run import ProbeEvent, probe
 from demix.evidence_runs import Tell, Trained
 from demix.files import atomic
@@ -24,6 +23,7 @@ from demix.pretrained import make_separator
 from demix.protocol import LoopSongs as LoopSettings
 from demix.protocol import Probes as ProbeSettings
 from demix.report.loops_page import write_page
+from demix.rows import write_rows
 from demix.runtime import load_run, pick_device
 
 INPUTS_FILE = "inputs.json"  # what the probes beside it were made of

@@ -110,10 +110,12 @@ def test_maps_and_their_description_belong_together(probed: Path) -> None:
     assert set(facts["systems"]) == {"nano-vit"}
     net = facts["systems"]["nano-vit"]
     with np.load(probed / "attention.npz") as arrays:
-        assert set(arrays) == {"nano-vit_maps", "nano-vit_query", "nano-vit_layers"}
+        assert set(arrays) == {f"nano-vit_{name}" for name in ("maps", "query", "layers", "spectrum_db")}
         assert arrays["nano-vit_maps"].shape[1:] == (net["rows"], net["columns"])
         assert arrays["nano-vit_layers"].shape == (2, net["rows"], net["columns"])
         frames = 1 + int(facts["seconds"] * 44_100) // net["hop_length"]
+        assert arrays["nano-vit_spectrum_db"].shape[1] == frames
+        assert np.isfinite(arrays["nano-vit_spectrum_db"]).all()
         assert net["columns"] == -(-frames // net["patch_frames"])
 
 

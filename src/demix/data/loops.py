@@ -13,7 +13,6 @@ split `test`.
 """
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -30,6 +29,7 @@ from demix.data.stored import fingerprint
 from demix.data.track import Track
 from demix.errors import DemixError
 from demix.files import atomic, atomic_folder
+from demix.rows import write_rows
 
 SONGS_FILE = "songs.csv"
 RECORD_FILE = "loops.json"
@@ -143,14 +143,12 @@ def _describe(base: Base) -> dict[str, Any]:
 
 
 def _write_songs(path: Path, bases: Iterable[dict[str, Any]], seed: int) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(LoopSong._fields)
-    for base in bases:
-        for condition in CONDITIONS:
-            writer.writerow(LoopSong(f"{base['base']}-{condition}", base["base"], base["song"], condition, seed))
-    with atomic(path) as file:
-        file.write(text.getvalue().encode())
+    songs = [
+        LoopSong(f"{base['base']}-{condition}", base["base"], base["song"], condition, seed)
+        for base in bases
+        for condition in CONDITIONS
+    ]
+    write_rows(path, LoopSong._fields, songs)
 
 
 def _fingerprints(tracks: Iterable[Track]) -> dict[str, str]:

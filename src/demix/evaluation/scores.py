@@ -5,7 +5,6 @@ energies behind them per second, from which every metric can be recomputed for a
 """
 
 import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -15,8 +14,8 @@ import numpy as np
 from demix.config import SAMPLE_RATE, STEMS
 from demix.data.track import Audio, Split
 from demix.errors import DemixError
-from demix.files import atomic
 from demix.metrics import METRICS, Energies, energies, mean_of_defined
+from demix.rows import write_rows
 
 Row = TypeVar("Row")
 
@@ -148,7 +147,7 @@ def write_scores(path: Path, rows: Iterable[ScoreRow]) -> None:
         DemixError: when the file cannot be written.
     """
     cells = ([*row[:-1], "" if np.isnan(row.value) else f"{row.value:.6f}"] for row in rows)
-    _write(path, ScoreRow._fields, cells)
+    write_rows(path, ScoreRow._fields, cells)
 
 
 def write_seconds(path: Path, rows: Iterable[SecondRow]) -> None:
@@ -158,7 +157,7 @@ def write_seconds(path: Path, rows: Iterable[SecondRow]) -> None:
         DemixError: when the file cannot be written.
     """
     cells = ([*row[:5], f"{row.reference_energy:.10g}", f"{row.error_energy:.10g}", int(row.counted)] for row in rows)
-    _write(path, SecondRow._fields, cells)
+    write_rows(path, SecondRow._fields, cells)
 
 
 def read_scores(path: Path) -> list[ScoreRow]:
@@ -205,15 +204,6 @@ def _second_rows(song: Energies, system: str, track: str, samples: int, sample_r
         for index, stem in enumerate(STEMS)
         for second in range(song.reference.shape[-1])
     ]
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    with atomic(path) as file:
-        file.write(text.getvalue().encode())
 
 
 def _read(path: Path, fields: Sequence[str], convert: Callable[[list[str]], Row]) -> list[Row]:

@@ -20,9 +20,9 @@ from demix.evaluation.probes.tables import (
     FieldRadiusRow,
     FieldRow,
     ListeningRow,
-    write_rows,
 )
 from demix.files import atomic
+from demix.rows import write_rows
 
 
 @dataclass
@@ -67,11 +67,11 @@ class Found:
         Raises:
             DemixError: when a file cannot be written.
         """
-        write_rows(out / "context.csv", ContextRow, self.context)
-        write_rows(out / "listening.csv", ListeningRow, self.listening)
-        write_rows(out / "field.csv", FieldRow, self.field)
-        write_rows(out / "field_radius.csv", FieldRadiusRow, self.field_radius)
-        write_rows(out / "attention.csv", AttentionRow, self.attention)
+        write_rows(out / "context.csv", ContextRow._fields, self.context)
+        write_rows(out / "listening.csv", ListeningRow._fields, self.listening)
+        write_rows(out / "field.csv", FieldRow._fields, self.field)
+        write_rows(out / "field_radius.csv", FieldRadiusRow._fields, self.field_radius)
+        write_rows(out / "attention.csv", AttentionRow._fields, self.attention)
         arrays: dict[str, Any] = {
             f"{system}_{name}": array for system, maps in self.maps.items() for name, array in maps.arrays.items()
         }

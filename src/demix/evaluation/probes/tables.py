@@ -1,16 +1,6 @@
 """The tables that probes write: rows in memory, CSV files in `results/<name>/probes`."""
 
-import csv
-import io
-from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple, TypeVar
-
-import numpy as np
-
-from demix.files import atomic
-
-Row = TypeVar("Row", bound=NamedTuple)
+from typing import NamedTuple
 
 
 class ContextRow(NamedTuple):
@@ -96,25 +86,3 @@ class AttentionRow(NamedTuple):
     p90_seconds: float
     mean_rows: float
     entropy_share: float
-
-
-def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
-    """Write a table, whole or not at all; NaN is an empty cell, a truth value 0 or 1.
-
-    Raises:
-        DemixError: when the file cannot be written.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(kind._fields)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    with atomic(path) as file:
-        file.write(text.getvalue().encode())
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.6g}"
-    return value

@@ -1,4 +1,4 @@
-"""Rows of a probe's table, written as CSV."""
+"""Rows of a table, written as CSV."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from demix.files import atomic
 
 
 def write_rows(path: Path, fields: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table, whole or not at all: floats with ten digits, NaN as an empty cell.
+    """Write a table, whole or not at all: floats with ten digits, NaN as an empty cell, a truth value as 0 or 1.
 
     Args:
         path: the file.
@@ -29,6 +29,8 @@ def write_rows(path: Path, fields: Sequence[str], rows: Iterable[Sequence[object
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return int(value)
     if not isinstance(value, float):
         return value
     return "" if math.isnan(value) else f"{value:.10g}"
