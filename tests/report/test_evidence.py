@@ -19,7 +19,7 @@ from demix.evaluation.scores import read_seconds
 from demix.evaluation.statistics import paired_differences
 from demix.report.attended import attention_plots, focus
 from demix.report.blind import matching_gains
-from demix.report.context import context_plots, listening, losses
+from demix.report.context import context_plots, flat_radius, listening, losses
 from demix.report.control_files import compare_controls
 from demix.report.evidence import evidence
 from demix.report.field import field_plots
@@ -32,6 +32,7 @@ from demix.report.places import LEVEL, TEXT, difference_at, places_part, pooled_
 from demix.report.read import read_results
 from demix.report.repeated import repetition_plots, slopes_title
 from demix.report.results import Results
+from demix.report.spread import Estimate
 
 SECTIONS = ("controls", "context", "repetition", "places", "attention")
 TABLES = (
@@ -174,9 +175,33 @@ def test_a_listening_radius_at_the_edge_is_a_bound(plots: dict[str, Plot], evide
     mean, low, high, bound = listening(rows, "vit", "song")
     assert bound
     assert low < mean < high
-    assert "U-Net listens 3.4 s far" in plots["context-song"].title
-    assert "ViT listens at least 13.6 s far" in plots["context-song"].title
-    assert "cannot tell" not in plots["context-song"].title
+
+
+@pytest.mark.parametrize(
+    ("losses_db", "radius", "bound"),
+    [
+        ((2.0, 0.5, 0.05, -0.02, 0.0), 0.4, False),
+        ((2.0, 0.05, 0.5, 0.0, 0.0), 0.8, False),  # flat once is not flat from there on
+        ((2.0, 1.0, -0.5, -0.2, 0.0), 1.6, True),
+        ((0.0, 0.0, 0.0, 0.0, 0.0), 0.1, False),
+    ],
+)
+def test_a_curve_is_flat_from_where_it_stays_near_zero(
+    losses_db: tuple[float, ...], radius: float, bound: bool
+) -> None:
+    radii = (0.1, 0.2, 0.4, 0.8, 1.6)
+    curve = {radius: Estimate(loss, loss, loss, 1) for radius, loss in zip(radii, losses_db, strict=True)}
+    assert flat_radius(curve) == (radius, bound)
+
+
+def test_titles_of_context_say_from_where_on_nothing_is_lost(plots: dict[str, Plot]) -> None:
+    rows = rows_of(plots["context-song"])
+    for group, label in (("unet", "U-Net"), ("vit", "ViT")):
+        own = [(float(row["radius_seconds"]), float(row["loss_db"])) for row in rows if row["group"] == group]
+        last = max((radius for radius, loss in own if abs(loss) >= 0.1), default=0.0)
+        after = min((radius for radius, _ in own if radius > last), default=max(own)[0])
+        assert f"the {label} loses" in plots["context-song"].title
+        assert f"±{after:.1f} s" in plots["context-song"].title
 
 
 def test_levels_of_both_nets_come_from_the_energies(evident: Path, plots: dict[str, Plot]) -> None:

@@ -1,6 +1,6 @@
 """Context curves: how much a net loses when everything farther away than a radius is replaced."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from demix.report.words import count, decibels, join
 FILLS = {"song": "another song", "silence": "silence"}
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 COLUMNS = ("group", "fill", "stem", "radius_seconds", "loss_db", "low_db", "high_db", "songs")
+FLAT_DB = 0.1  # a curve that stays nearer to zero than this is told as flat
 KEY = ("system", "group", "track", "stem", "fill")
 
 
@@ -36,10 +37,11 @@ def context_part(results: Results) -> Part | None:
         return None
     intro = (
         "<p>Everything farther than a radius from a frame is replaced, by another song or by silence, and the loss of "
-        "sdr at that frame is measured: where the curve is flat, the net does not listen. Upright lines mark the "
-        "radius inside which 99 % of the effect lies. The gradient’s receptive field says how far a net "
-        "<em>could</em> be "
-        "moved; attention distance says where the ViT looks, which need not matter for what comes out.</p>"
+        "sdr at that frame is measured: where the curve is flat, what lies farther away makes no difference to the "
+        "score. Upright lines: inside that radius lies 99 % of the change of the estimates, however small it is. The "
+        "gradient’s receptive field says how far a net <em>could</em> be moved; attention distance says where the ViT "
+        "looks, which need not matter for what comes out. Windows are longer than the nets’ training segments: what a "
+        "curve shows beyond half of a segment is what a net does with lengths that it was never trained on.</p>"
     )
     return Part("context", "How far they listen", intro, tuple(plots))
 
@@ -134,7 +136,7 @@ def _mean_plot(rows: Measured, reach: Measured | None, nets: Sequence[System], f
         log_axis(axes, "radius that is kept, seconds", rows.levels("radius_seconds"), TICKS)
         axes.set_ylabel("loss of sdr, dB")
         legend(axes)
-        title = _title(reach, nets, fill)
+        title = _title({net.label: flat_radius(losses(rows, net.name, fill, "mean")) for net in nets}, fill)
         drawing = render(figure, name=f"context-{fill}", text=f"Loss of sdr against the radius that is kept. {title}.")
     songs = max((int(row[-1] or 0) for row in data), default=0)
     about = "songs" if songs >= ENOUGH_SONGS else "frames of these songs"
@@ -142,21 +144,25 @@ def _mean_plot(rows: Measured, reach: Measured | None, nets: Sequence[System], f
     return Plot(f"context-{fill}", title, drawing, COLUMNS, tuple(data), note)
 
 
-def _title(reach: Measured | None, nets: Sequence[System], fill: str) -> str:
-    found = {net.label: listening(reach, net.name, fill) for net in nets}
-    lead = f"Replaced by {FILLS[fill]}"
-    if any(mean != mean for mean, *_ in found.values()):
-        return f"{lead}: loss against the radius that is kept"
+def flat_radius(found: Mapping[float, Estimate]) -> tuple[float, bool]:
+    """Return the radius from which on the loss stays within `FLAT_DB` of zero, and whether it does only at the last."""
+    radii = sorted(found)
+    flat = radii[-1]
+    for radius in reversed(radii):
+        if not abs(found[radius].value) < FLAT_DB:
+            break
+        flat = radius
+    return flat, flat == radii[-1] and len(radii) > 1
+
+
+def _title(flat: Mapping[str, tuple[float, bool]], fill: str) -> str:
+    """Say from which radius on each net loses nothing to speak of."""
     said = [
-        f"the {label} listens {'at least ' if bound else ''}{mean:.1f} s far"
-        for label, (mean, _, _, bound) in found.items()
+        f"the {label} loses {'more' if bound else 'less'} than {FLAT_DB:g} dB {'up to' if bound else 'from'} "
+        f"±{radius:.1f} s{'' if bound else ' on'}"
+        for label, (radius, bound) in flat.items()
     ]
-    lead = f"{lead}: {join(said)}"
-    if len(found) < 2:
-        return lead
-    (_, low, high, _), (_, other_low, other_high, _) = list(found.values())[:2]
-    apart = high < other_low or other_high < low
-    return lead if apart else f"{lead}; cannot tell them apart"
+    return f"Replaced by {FILLS[fill]}: {join(said)}"
 
 
 def _stems_plot(rows: Measured, nets: Sequence[System], fill: str) -> Plot:

@@ -81,7 +81,7 @@ def aspect_title(aspect: str, controls: Sequence[Control]) -> str:
         for control in moved
     ]
     if not moved:
-        changes = "none of these" if len(controls) > 1 else controls[0].label
+        changes = "any of these" if len(controls) > 1 else controls[0].label
         return f"{sentence(aspect)}: cannot tell whether {changes} changes the score"
     return f"{sentence(aspect)}: {join(said)}" + (f"; cannot tell for {join(rest)}" if rest else "")
 

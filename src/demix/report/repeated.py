@@ -99,7 +99,7 @@ def _plot(fitted: Mapping[str, Fitted], first: System, second: System) -> Plot:
     about = (
         f"A dot is one of {songs}; the slope speaks about other songs of their kind."
         if slope.unit == "songs"
-        else f"A dot is a window of one of {songs}; one slope for all, within songs: it says nothing about other songs."
+        else f"A dot is a window of {songs}; one slope for all, within songs: it says nothing about other songs."
     )
     note = f"{about} Wedges: the slope’s 95 % interval. Only music that exists was compared: this is no experiment."
     return Plot("repetition", title, drawing, COLUMNS, tuple(data), note)
