@@ -128,7 +128,7 @@ def paired_differences(
             drawn = _draw_blocks(pairs, metric, resamples, seed) if drawn is None else drawn
             draws = mean_of_defined(drawn[has_score], axis=0)
             units, groups = sum(len(pairs[song].blocks()) for song in has_score), len(has_score)
-        means = mean_of_defined(mean_of_defined(differences[has_score], axis=0)[column], axis=0)  # (seeds,)
+        means = mean_of_defined(mean_of_defined(differences, axis=0)[column], axis=0)  # (seeds,)
         parts = parts_of(mean_of_defined(draws[:, column], axis=1), means, units=units, groups=groups)
         centre, half = float(means.mean()), math.nan if parts is None else float(half_width(parts))
         by_song = of_songs[has_score].mean(axis=1)
