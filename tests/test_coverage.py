@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from demix.config import STEMS
-from demix.evaluation.crossed import Parts, components, half_width, parts_of
+from demix.evaluation.crossed import Parts, components, half_width, interval_of, parts_of
 from demix.evaluation.scores import SecondRow
 from demix.evaluation.statistics import paired_differences, signed_rank_p
 
@@ -98,6 +98,23 @@ def test_the_bootstrap_finds_the_mean_squares() -> None:
     assert (parts.unit_freedom, parts.seed_freedom) == (8, 3)
     for name in ("unit", "seed", "rest"):
         assert getattr(parts, name) == pytest.approx(getattr(expected, name)[0], rel=0.03)
+
+
+@pytest.mark.parametrize(("units", "seeds"), [(2, 1), (24, 1), (5, 3), (24, 3), (8, 2)])
+def test_the_interval_of_a_table_is_the_one_whose_coverage_is_tested(units: int, seeds: int) -> None:
+    tables = 1 + draw_tables((1.0, 0.3, 0.5), units, seeds, tables=20)
+    halves = half_width(parts_of_tables(tables))
+    for table, half in zip(tables, halves, strict=True):
+        found = interval_of(np.vstack([table, np.full((1, seeds), np.nan)]))  # an undefined unit is left out
+        assert found.mean == pytest.approx(table.mean())
+        assert (found.mean - found.low, found.high - found.mean) == pytest.approx((half, half))
+
+
+def test_one_unit_has_a_mean_and_no_interval() -> None:
+    found = interval_of(np.array([[1.0, 3.0], [np.nan, 2.0]]))
+    assert found.mean == 2
+    assert np.isnan([found.low, found.high]).all()
+    assert np.isnan(interval_of(np.full((3, 2), np.nan)).mean)
 
 
 def make_rows(run: str, song: str, sdr_db: np.ndarray) -> list[SecondRow]:

@@ -16,7 +16,7 @@ from demix.data import open_dataset
 from demix.data.store import open_store, prepare
 from demix.errors import DemixError
 from demix.evaluation.baselines import BASELINES
-from demix.evaluation.evaluate import evaluate, fingerprint_inputs
+from demix.evaluation.evaluate import RESULTS_FILE, _replace_folder, evaluate, fingerprint_inputs
 from demix.evaluation.excerpt import choose_start
 from demix.evaluation.scores import read_scores, read_seconds
 from demix.metrics import sdr
@@ -169,3 +169,32 @@ def test_songs_that_were_trained_on_are_not_scored_as_test_songs(run: Path, song
     learnt = [track for track in open_dataset(songs_folder) if track.split == "train"]
     out = evaluate([run], learnt, tmp_path / "x", dataset="songs", licence="CC0", device="cpu")
     assert json.loads((out / "results.json").read_text())["split"] == "train"
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_parts_of_a_results_folder_outlive_a_failed_replacement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """Whatever step of it fails, the next evaluation finds the probes, which took an hour."""
+    out, scratch, replace, count = tmp_path / "out", tmp_path / ".out.part", Path.replace, 0
+    for name, file in (("out", "probes/bands.csv"), ("out", RESULTS_FILE), (".out.part", RESULTS_FILE)):
+        (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / file).write_text(name)
+
+    def failing(path: Path, target: Path) -> Path:
+        nonlocal count
+        count += 1
+        if count == fails_at:
+            raise PermissionError(13, "in use")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(DemixError, match="in use"):
+        _replace_folder(scratch, out)
+    shutil.rmtree(scratch, ignore_errors=True)  # as `evaluate` does
+    (scratch).mkdir()
+    (scratch / RESULTS_FILE).write_text("new")
+    _replace_folder(scratch, out)
+    assert (out / "probes" / "bands.csv").read_text() == "out"
+    assert (out / RESULTS_FILE).read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

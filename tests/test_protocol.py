@@ -7,6 +7,7 @@ import torch
 
 from demix.config import Config
 from demix.errors import DemixError
+from demix.evidence_runs import check_variants
 from demix.models import build_net, count_parameters
 from demix.protocol import Protocol, Variant, read_protocol, settings_of
 
@@ -103,6 +104,14 @@ def test_settings_come_from_file_protocol_budget_net_and_control_in_this_order(t
         (("seeds = [0, 1]", "seeds = [0, 0]"), "each once"),
         (("seeds = [0, 1]", "seeds = []"), "each once"),
         (("seeds = [0, 1]", 'seeds = ["a"]'), "expected int"),
+        (("seeds = [0, 1]", "seeds = [0, -1]"), "from 0 on"),
+        (("seeds = [0, 1]", "seeds = [0, 1]\nchunk_seconds = [3, 3.0]"), "chunk_seconds: expected each once"),
+        (("[[nets]]", "[learning_rates]\nvalues = [1e-3, 1.0000001e-3]\n[[nets]]"), "values: expected each once"),
+        (("[[nets]]", "[loops]\nloop_seconds = 0.5\n[[nets]]"), "loops.loop_seconds"),
+        (('group = "vit"', 'group = "UNET"'), "each once"),
+        (('group = "vit"', 'group = "control-unet"'), "plain names"),
+        (('name = "trial"', 'name = "a\\nb"'), "name"),
+        (('name = "trial"', f'name = "{"x" * 200}"'), "name"),
         (("seeds = [0, 1]", "seed = [0, 1]"), "unknown key seed"),
         (("seeds = [0, 1]", ""), "found no seeds"),
         (('name = "trial"', "name = 3"), "expected str"),
@@ -141,3 +150,36 @@ def test_controls_need_seeds_and_a_net_to_vary(tmp_path: Path) -> None:
 def test_a_protocol_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DemixError, match=r"nowhere\.toml"):
         read_protocol(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("training.warmup_steps=3", "training.ema_decay=0.5", "[training]: ema_decay"),
+        ("training.warmup_steps=3", "loss.waveform=0.2", "[loss] differs"),
+        ("window_frames=22", "windo=22", "cannot be built"),
+        ("model.options.window_frames=22", "training.seed=9", "near: training"),
+        ("model.options.window_frames=22", "augment.remix=0.5", "near: augment"),
+        ("model.options.window_frames=22", "model.mask=sigmoid", "near: [model]: mask"),
+        ("model.options.window_frames=22", "speed.precision=tf32", "near: [speed]: precision"),
+        ('of = "vit"', 'of = "vit"\nfile = "x.toml"', "near: file"),
+        ('label = "ViT"', 'label = "ViT"\nof = "unet"', "expected no `of`"),
+        ("[[controls]]", "[loops]\nseconds = 9\nloop_seconds = 1.2\n[[controls]]", "a whole second fits into"),
+        ("[[controls]]", "[loops]\nseconds = 4\nloop_seconds = 3\n[[controls]]", "at least three loops"),
+    ],
+)
+def test_what_would_fail_or_be_unfair_after_hours_is_refused_before(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    fair = SMALL.replace(', "training.warmup_steps=3"', "") if "training" not in old or "seed" in new else SMALL
+    text = (fair + CONTROL).replace("seeds = [0, 1]", "seeds = [0, 1]\ncontrol_seeds = [0]")
+    assert old in text
+    plan, path = read(tmp_path, text.replace(old, new, 1)), tmp_path / "protocol.toml"
+    with pytest.raises(DemixError) as error:
+        check_variants(plan, path)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_protocols_are_fair(name: str) -> None:
+    check_variants(read_protocol(CONFIGS / name), CONFIGS / name)

@@ -6,6 +6,7 @@ README, "What is written where".
 
 import dataclasses
 import shutil
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +18,9 @@ from demix.data.loops import RECORD_FILE, SONGS_FILE
 from demix.data.store import PrepareEvent
 from demix.data.track import Track
 from demix.errors import DemixError
-from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
-from demix.evidence_runs import Tell, Trained, Trial, choose_learning_rates, chosen_rates, train_nets
-from demix.protocol import METRIC, read_protocol
+from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored, read_facts
+from demix.evidence_runs import Tell, Trained, Trial, check_variants, choose_learning_rates, chosen_rates, train_nets
+from demix.protocol import METRIC, read_protocol, settings_of
 from demix.protocol import Protocol as Plan
 from demix.report.build import build
 from demix.rows import write_rows
@@ -53,6 +54,8 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
     """
     plan = read_protocol(path)
     out = results / plan.name
+    _check_unchanged(plan, path, out)
+    check_variants(plan, path)
     tell = listener.on_stage
     dataset = _dataset(plan, path)
     test = [track for track in open_dataset(dataset) if track.split == "test"]
@@ -89,11 +92,28 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
     return build(out)
 
 
+def _check_unchanged(plan: Plan, path: Path, out: Path) -> None:
+    """Raise `DemixError` where `out` has the numbers of another protocol: one is not changed once they are seen.
+
+    Comments may change. What a protocol no longer asks for would stay in the report, too.
+    """
+    laid_down = read_facts(out).get("protocol")
+    text = laid_down.get("text") if isinstance(laid_down, dict) else None
+    try:
+        changed = text is not None and tomllib.loads(str(text)) != tomllib.loads(plan.text)
+    except tomllib.TOMLDecodeError:
+        changed = True
+    if changed:
+        raise DemixError(
+            f"{path}: expected the protocol whose numbers are in {out}, received a changed one; give it another name, "
+            "or delete that folder"
+        )
+
+
 def _dataset(plan: Plan, path: Path) -> str:
     """Return the one data set that all runs of the protocol are trained on."""
-    from demix.protocol import settings_of
-
-    named = {settings_of(plan, variant, path).data.dataset for variant in (*plan.nets, *plan.controls)}
+    variants = [(variant, control) for variant in (*plan.nets, *plan.controls) for control in (False, True)]
+    named = {settings_of(plan, variant, path, control=control).data.dataset for variant, control in variants}
     if len(named) > 1:
         raise DemixError(f"{path}: expected one data set for all runs, received {', '.join(sorted(named))}")
     return named.pop()

@@ -15,6 +15,7 @@ from demix.data.track import Track
 from demix.evaluation.baselines import BASELINES
 from demix.evaluation.evaluate import fingerprint_inputs
 from demix.evaluation.probes.bands import BandRow, LevelRow, net_estimate, score_bands
+from demix.evaluation.probes.found import INPUTS_FILE
 from demix.evaluation.probes.repetition import RepetitionRow, score_repetition
 from demix.evaluation.probes.run import ProbeEvent, probe
 from demix.evidence_runs import Tell, Trained
@@ -26,7 +27,6 @@ from demix.report.loops_page import write_page
 from demix.rows import write_rows
 from demix.runtime import load_run, pick_device
 
-INPUTS_FILE = "inputs.json"  # what the probes beside it were made of
 CHUNK_COLUMNS = ("system", "group", "seed", "chunk_seconds", "track", "stem", "sdr")
 
 
@@ -80,7 +80,7 @@ def probe_nets(
     folders = [trained.run.folder for trained in runs]
     inputs = fingerprint_inputs(folders, songs, settings=asdict(settings), others=[track.name for track in others])
     mark = out / INPUTS_FILE
-    if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == inputs:
+    if _read_mark(mark) == inputs:
         return
     mark.unlink(missing_ok=True)
     device = runs[0].run.settings.training.device
@@ -117,6 +117,14 @@ def probe_nets(
     write_rows(out / "repetition.csv", RepetitionRow._fields, repeated)
     with atomic(mark) as file:
         file.write((json.dumps(inputs, indent=2) + "\n").encode())
+
+
+def _read_mark(mark: Path) -> object:
+    """Return what a mark says; None where there is none, or a damaged one."""
+    try:
+        return json.loads(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def make_loops(songs: Sequence[Track], out: Path, settings: LoopSettings, *, tell: Tell) -> list[Track]:

@@ -1,11 +1,15 @@
 """The runs of a protocol: trials of learning rates, the nets with every seed, the controls."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from demix.compare import PlannedRun, check_alike
+from demix.data.loop_patterns import Loops
 from demix.data.stored import StoredTrack
+from demix.errors import DemixError
+from demix.evaluation.loops import check_middle
+from demix.models import build_net
 from demix.protocol import Protocol, Variant, settings_of
 from demix.training.loop import NotFiniteError, TrainEvent, train
 
@@ -31,6 +35,40 @@ class Trained:
     variant: Variant
     seed: int
     run: PlannedRun
+
+
+def check_variants(plan: Protocol, path: Path) -> None:
+    """Raise `DemixError` for what would fail or be unfair after hours: before anything is trained.
+
+    Both nets have to be alike in all but the net, and a control like its net in all but the net or the segments.
+    """
+    if plan.loops.bases:
+        check_middle(Loops(**asdict(plan.loops)))
+    if any(net.of for net in plan.nets):
+        raise DemixError(f"{path}: nets: expected no `of`, which makes a control; leave it out or write [[controls]]")
+    seed = f"training.seed={plan.seeds[0]}"
+    for control in (False, True) if plan.controls else (False,):
+        nets = {net.group: settings_of(plan, net, path, seed, control=control) for net in plan.nets}
+        check_alike([PlannedRun(Path(group), settings) for group, settings in nets.items()])
+        first, second = (settings.training for settings in nets.values())
+        _check_same(f"{path}: [training]", first, second, apart=("learning_rate", "device"))
+    for variant in plan.controls:
+        plain, varied = nets[variant.of], settings_of(plan, variant, path, seed, control=True)
+        where = f"{path}: {variant.group}"
+        if variant.file:
+            raise DemixError(f"{where}: file: expected none, since a control has that of its net; leave it out")
+        build_net(varied)
+        _check_same(where, plain, varied, apart=("model", "data", "speed"))
+        _check_same(f"{where}: [data]", plain.data, varied.data, apart=("segment_seconds", "batch_size"))
+        _check_same(f"{where}: [model]", plain.model, varied.model, apart=("options",))
+        _check_same(f"{where}: [speed]", plain.speed, varied.speed, apart=set(vars(plain.speed)) - {"precision"})
+
+
+def _check_same(where: str, here: object, there: object, *, apart: Collection[str]) -> None:
+    for key, value in vars(here).items():
+        other = getattr(there, key)
+        if key not in apart and value != other:
+            raise DemixError(f"{where}: {key}: expected the same in both nets, received {value} and {other}")
 
 
 def choose_learning_rates(

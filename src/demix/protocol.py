@@ -14,6 +14,7 @@ from demix import config
 from demix.config_toml import read_toml
 from demix.errors import DemixError
 
+MAX_NAME_BYTES = 100
 METRIC = "sdr"  # the metric that decides; the other one may contradict it, and then nothing is decided
 
 Section = TypeVar("Section")
@@ -46,7 +47,7 @@ class Rule:
 
     Args:
         counts_db: the smallest paired mean difference that counts as one.
-        alpha: an interval of `1 - alpha` must exclude zero, and Wilcoxon's p lie below, where it can be computed.
+        alpha: Wilcoxon's p must lie below it, where it can be computed. The interval is one of 95 % in any case.
         power: chance with which a true difference of `counts_db` is to be found; gives the songs needed.
     """
 
@@ -199,16 +200,20 @@ def _check(protocol: Protocol, path: Path) -> None:
     """Raise `DemixError` for what could not be run, before anything is."""
     groups = [variant.group for variant in (*protocol.nets, *protocol.controls)]
     nets = [net.group for net in protocol.nets]
-    if not protocol.name or Path(protocol.name).name != protocol.name or protocol.name.startswith((".", "-")):
+    if not _is_name(protocol.name) or protocol.name.startswith((".", "-")):
         raise DemixError(f"{path}: name: expected a plain folder name, received {protocol.name!r}; leave out slashes")
     if len(nets) != 2:
         raise DemixError(f"{path}: nets: expected two to compare, received {len(nets)}")
-    for group in groups:
-        if not group or Path(group).name != group or groups.count(group) > 1:
+    alike = [group.casefold() for group in groups]  # some file systems do not tell capitals apart
+    for group in groups:  # a run `<name>-control-vit-0` is that of a control
+        if not _is_name(group) or alike.count(group.casefold()) > 1 or group.startswith(("control-", "trial-")):
             raise DemixError(f"{path}: group: expected plain names, each once, received {group!r}; choose another")
     for name, seeds, least in (("seeds", protocol.seeds, 1), ("control_seeds", protocol.control_seeds, 0)):
-        if len(seeds) < least or len(set(seeds)) < len(seeds):
-            raise DemixError(f"{path}: {name}: expected whole numbers, each once, received {list(seeds)}")
+        if len(seeds) < least or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
+            raise DemixError(f"{path}: {name}: expected numbers from 0 on, each once, received {list(seeds)}")
+    for name, values in (("chunk_seconds", protocol.chunk_seconds), ("values", protocol.learning_rates.values)):
+        if len({f"{value:g}" for value in values}) < len(values):  # as runs and rows are called
+            raise DemixError(f"{path}: {name}: expected each once, received {list(values)}; leave out what is twice")
     if protocol.controls and not protocol.control_seeds:
         raise DemixError(f"{path}: control_seeds: expected at least one seed for the controls, received none")
     for control in protocol.controls:
@@ -219,8 +224,12 @@ def _check(protocol: Protocol, path: Path) -> None:
         settings_of(protocol, variant, path, control=variant in protocol.controls)
 
 
+def _is_name(text: str) -> bool:
+    return bool(text) and Path(text).name == text and text.isprintable() and len(text.encode()) <= MAX_NAME_BYTES
+
+
 def _check_ranges(protocol: Protocol, path: Path) -> None:
-    rule, rates, probes, loops = protocol.rule, protocol.learning_rates, protocol.probes, protocol.loops
+    rule, rates, probes = protocol.rule, protocol.learning_rates, protocol.probes
     ranges: Sequence[tuple[str, float, float, float]] = (
         ("rule.counts_db", rule.counts_db, 0, 100),
         ("rule.alpha", rule.alpha, 1e-6, 0.5),
@@ -232,9 +241,9 @@ def _check_ranges(protocol: Protocol, path: Path) -> None:
         ("probes.radius_seconds", probes.radius_seconds, 0.2, 60),
         ("probes.seeds", probes.seeds, 0, 10**6),
         ("probes.songs", probes.songs, 1, 10**6),
-        ("loops.bases", loops.bases, 0, 10**6),
-        ("loops.seconds", loops.seconds, 4, 600),
-        ("loops.loop_seconds", loops.loop_seconds, 0.25, 60),
+        ("loops.bases", protocol.loops.bases, 0, 10**6),
+        ("loops.seconds", protocol.loops.seconds, 4, 600),
+        ("loops.loop_seconds", protocol.loops.loop_seconds, 1, 60),
     )
     for key, value, low, high in ranges:
         if not low <= value <= high:

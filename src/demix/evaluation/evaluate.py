@@ -81,12 +81,12 @@ def evaluate(
         `out`.
 
     Raises:
-        DemixError: without songs, for a folder that is not a run, a song that cannot be read, or a full disk.
+        DemixError: without songs, for a folder that is not a run, an `out` that is not to be replaced, or a full disk.
     """
     if not tracks:
         raise DemixError(f"{dataset}: expected at least one song to score, received none; choose another split")
     tell = on_event or (lambda event: None)
-    _check_out(out)
+    _check_out(out, by_protocol="protocol" in (more or {}))
     inputs = fingerprint_inputs(folders, tracks, baselines=baselines, about=about, more=more)
     runs = [load_run(folder, device=device) for folder in folders]
     _check_runs(runs, tracks)
@@ -169,10 +169,12 @@ def evaluate(
     return out
 
 
-def _check_out(out: Path) -> None:
-    """Raise `DemixError` where replacing `out` would destroy something that is not a results folder."""
+def _check_out(out: Path, *, by_protocol: bool) -> None:
+    """Raise `DemixError` where replacing `out` would destroy something else, or a protocol's results by others."""
     if out.exists() and not (out / RESULTS_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise DemixError(f"{out}: expected a results folder or a new name, found other files; choose another --name")
+    if not by_protocol and "protocol" in read_facts(out):
+        raise DemixError(f"{out}: expected a new name, found the results of a protocol; choose another --name")
 
 
 def _check_runs(runs: Sequence[Run], tracks: Sequence[Track]) -> None:
@@ -208,10 +210,16 @@ def fingerprint_inputs(folders: Sequence[Path], tracks: Sequence[Track], **asked
 
 def is_scored(out: Path, inputs: Mapping[str, str]) -> bool:
     """Tell whether `out` holds the scores of exactly these weights on exactly these songs."""
+    return read_facts(out).get("inputs") == inputs
+
+
+def read_facts(out: Path) -> dict[str, Any]:
+    """Return what results.json of a folder says; nothing where there is none, or a damaged one."""
     try:
-        return bool(json.loads((out / RESULTS_FILE).read_text(encoding="utf-8")).get("inputs") == inputs)
-    except (OSError, ValueError, AttributeError):
-        return False
+        facts = json.loads((out / RESULTS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _copy_history(run: Run, folder: Path) -> None:
@@ -222,16 +230,21 @@ def _copy_history(run: Run, folder: Path) -> None:
 
 
 def _replace_folder(scratch: Path, out: Path) -> None:
-    """Put the finished folder in the place of an earlier one."""
+    """Put the finished folder in the place of an earlier one, whose `PARTS` it takes over."""
+    old = out.with_name(f".{out.name}.old")
     try:
-        for part in PARTS:
-            if (out / part).is_dir():
-                (out / part).replace(scratch / part)
-        old = out.with_name(f".{out.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if out.exists():
+        if out.exists():  # else what is old is what an end at the wrong moment has left, and holds the parts
+            _move_parts(old, out)
+            shutil.rmtree(old, ignore_errors=True)
             out.replace(old)
         scratch.replace(out)
-        shutil.rmtree(old, ignore_errors=True)
+        _move_parts(old, out)
     except OSError as error:
         raise DemixError(f"{out}: cannot be replaced ({error.strerror}); close programs that use it") from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_parts(old: Path, new: Path) -> None:
+    for part in PARTS:
+        if (old / part).is_dir() and not (new / part).exists():
+            (old / part).replace(new / part)

@@ -14,16 +14,17 @@ lose 0.7 dB where nothing repeats.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log10
+from math import ceil, log10
 from typing import Literal
 
 import numpy as np
 
 from demix.config import CHANNELS, SAMPLE_RATE, STEMS
 from demix.data.levels import SILENCE_DB
+from demix.data.loop_patterns import Loops
 from demix.data.loops import LoopSong
 from demix.errors import DemixError
-from demix.evaluation.intervals import Interval, interval
+from demix.evaluation.crossed import Interval, interval_of
 from demix.evaluation.scores import SecondRow
 from demix.metrics import SDR_EPSILON, Floats, mean_of_defined
 
@@ -118,6 +119,15 @@ def repetition_effects(
     return effects
 
 
+def check_middle(settings: Loops) -> None:
+    """Raise `DemixError` for loops in the middle one of which no whole second fits, so that nothing could be scored."""
+    start = settings.middle * settings.loop_seconds
+    if ceil(start) + 1 > start + settings.loop_seconds:
+        raise DemixError(
+            f"loops: expected loops that a whole second fits into, received {settings.loop_seconds} s; make them longer"
+        )
+
+
 def middle_sdr(rows: Iterable[SecondRow], *, loop_seconds: float) -> dict[tuple[str, str, str], float]:
     """Compute the SDR over the middle loop of every song.
 
@@ -205,7 +215,7 @@ def _look_up(table: Mapping[tuple[str, str, str], float], run: str, track: str, 
 def _effect(
     group: str, stem: str, contrast: str, values: Floats, unit: Unit, *, predicted: int | None
 ) -> RepetitionEffect:
-    found = interval(values)
+    found = interval_of(values)
     means = values.mean(axis=1)
     return RepetitionEffect(
         group=group,

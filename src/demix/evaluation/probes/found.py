@@ -21,8 +21,10 @@ from demix.evaluation.probes.tables import (
     FieldRow,
     ListeningRow,
 )
-from demix.files import atomic
+from demix.files import atomic, writing
 from demix.rows import write_rows
+
+INPUTS_FILE = "inputs.json"  # what a protocol's probes were made of; goes when `demix probe` writes others over them
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Found:
         Raises:
             DemixError: when a file cannot be written.
         """
+        with writing(out):
+            (out / INPUTS_FILE).unlink(missing_ok=True)
         write_rows(out / "context.csv", ContextRow._fields, self.context)
         write_rows(out / "listening.csv", ListeningRow._fields, self.listening)
         write_rows(out / "field.csv", FieldRow._fields, self.field)
