@@ -88,7 +88,8 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
         songs = parts.make_loops(test, out / "loop-songs", plan.loops, tell=tell)
         _score(nets, songs, out / "loops", dataset, baselines=("mixture",), tell=tell)
         for name in (SONGS_FILE, RECORD_FILE):
-            shutil.copyfile(out / "loop-songs" / name, out / "loops" / name)
+            if not _same(out / "loop-songs" / name, out / "loops" / name):
+                shutil.copyfile(out / "loop-songs" / name, out / "loops" / name)
     return build(out)
 
 
@@ -152,6 +153,10 @@ def _score(
         on_event=listen,
         **asked,  # type: ignore[arg-type]
     )
+
+
+def _same(made: Path, copy: Path) -> bool:
+    return copy.is_file() and copy.read_bytes() == made.read_bytes()
 
 
 def _describe(trained: Trained, step_mib: Mapping[str, float]) -> dict[str, Any]:
