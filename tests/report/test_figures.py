@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import re
 from pathlib import Path
 from xml.parsers import expat
@@ -146,3 +147,14 @@ def test_eight_nets_have_eight_colours_and_signs_and_more_do_not_crash() -> None
     }
     assert all("var(--net-" in mark(colour_of("net", net=index)) for index in range(20))
     assert np.unique([mark(colour) for colour in colours]).size == 8
+
+
+def test_costs_that_lie_far_apart_have_an_axis_of_plain_numbers(copied: Path) -> None:
+    facts = json.loads((copied / "results.json").read_text())
+    for entry, seconds in zip(facts["systems"], (60.0, 6000.0), strict=False):
+        entry["training_seconds"] = seconds
+    (copied / "results.json").write_text(json.dumps(facts))
+    plot = next(plot for plot in cost_plots(read_results(copied)) if plot.name == "cost-training-seconds")
+    numbers = re.findall(r">([^<>]+)</text>", plot.svg)
+    assert {"1", "10", "100"} <= set(numbers)  # minutes
+    assert not any("$" in number for number in numbers)

@@ -50,9 +50,9 @@ def curve_title(results: Results, nets: Sequence[System], quantity: str, against
     at = f"after {end:,.0f} steps" if against == "step" else f"after {duration(end)}"
     if quantity == "loss":
         if abs(first - second) <= EQUAL_LOSS * max(abs(first), abs(second)):
-            return f"Equal loss {at} ({first:.3g} and {second:.3g})"
+            return f"Equal loss {at} ({first:.3g} and {second:.3g})".replace("-", "−")
         low, high = (nets[0], nets[1]) if first < second else (nets[1], nets[0])
-        values = f"{min(first, second):.3g} against {max(first, second):.3g}"
+        values = f"{min(first, second):.3g} against {max(first, second):.3g}".replace("-", "−")
         return f"{low.label}: lower loss than the {high.label} {at} ({values})"
     if abs(first - second) < EQUAL_DB:
         return f"Equal validation sdr {at} ({decibels(first, digits=1)} dB)"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
+from demix.report.drawing import log_axis
 from demix.report.figure import Cell, Plot
 from demix.report.panel import panel, sign
 from demix.report.results import Results, System
@@ -132,8 +133,12 @@ def _note(nets: list[_Point], controls: list[_Point]) -> str:
 
 def _scale(axes: Axes, costs: list[float]) -> None:
     """Begin the axis at zero, so that nearly equal costs look nearly equal; logarithmic where they lie far apart."""
-    if max(costs) > WIDE * min(costs):
-        axes.set_xscale("log")
+    low, high = min(costs), max(costs)
+    if high > WIDE * low:
+        ticks = [digit * 10.0**power for power in range(-3, 9) for digit in (1, 2, 5)]
+        # Half as far again on both sides, for names and for a tick beyond each end.
+        log_axis(axes, axes.get_xlabel(), (low / 1.5, high * 1.5), ticks)
+        axes.set_xlim(low / 1.5, high * 1.5)
         return
     axes.set_xlim(0, 1.25 * max(costs))
 
