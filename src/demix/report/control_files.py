@@ -10,6 +10,7 @@ from demix.report.pool import pairs_of_seeds
 from demix.report.read import read_controls
 from demix.report.results import Results, System
 from demix.report.spread import Estimate
+from demix.report.verdict import SEED_NOISE_DB
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Control:
     def estimate(self) -> Estimate:
         """How far its mean is ahead of its plain net's."""
         mean = self.differences["mean"]
-        return Estimate(mean.difference_db, mean.low_db, mean.high_db, mean.songs)
+        floor = SEED_NOISE_DB if mean.seeds == 1 else 0.0
+        return Estimate(mean.difference_db, mean.low_db, mean.high_db, mean.songs, floor)
 
 
 def compare_controls(results: Results) -> list[Control]:

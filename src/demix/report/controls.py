@@ -36,12 +36,18 @@ def controls_part(results: Results) -> Part | None:
     intro = (
         "<p>Each control changes one thing about a net and keeps the rest: data, batches, schedule. The dot is its "
         "mean sdr minus that of the plain net <em>trained under the same budget</em>, paired over the same music, "
-        "with a "
-        "95 % interval. Filled: the interval excludes zero. Hollow: the numbers cannot tell."
-        f"{escape(_budget(controls))}</p>"
+        f"with a 95 % interval. Filled: the interval excludes zero{escape(_floor(controls))}. Hollow: the numbers "
+        f"cannot tell.{escape(_budget(controls))}</p>"
     )
     outro = to_html(control_table(controls, colours)) if controls else ""
     return Part("controls", "Controls", intro, tuple(plots), outro)
+
+
+def _floor(controls: Sequence[Control]) -> str:
+    floor = max((control.estimate.floor for control in controls if control.differences), default=0.0)
+    return (
+        f", and the difference is at least {floor:g} dB, which another training seed may move a net by" if floor else ""
+    )
 
 
 def by_aspect(controls: Sequence[Control]) -> dict[str, list[Control]]:

@@ -13,17 +13,22 @@ Floats = npt.NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A number with its 95 % interval; the ends are NaN where there is nothing to compute them from."""
+    """A number with its 95 % interval; the ends are NaN where there is nothing to compute them from.
+
+    `floor` is what something outside the interval, as another training seed, may move the number by: less decides
+    nothing.
+    """
 
     value: float
     low: float
     high: float
     units: int
+    floor: float = 0.0
 
     @property
     def decided(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
+        """Whether the whole interval lies on one side of zero, and the number is not below its floor."""
+        return (self.low > 0 or self.high < 0) and abs(self.value) >= self.floor
 
 
 def over_units(values: Floats) -> Estimate:
