@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import importlib.util
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,10 @@ import soundfile
 
 Audio = npt.NDArray[np.float32]
 Make = Callable[..., Path]
+
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C: tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")

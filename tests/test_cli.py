@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -75,13 +74,12 @@ def test_compare_trains_scores_and_reports(compared: Path) -> None:
 
 def test_compare_again_reuses_what_is_there(compared: Path) -> None:
     files = [path for path in compared.rglob("*") if path.is_file() and path.suffix in (".safetensors", ".csv")]
+    files = [path for path in files if path.parent.name != "figures"]  # drawn again, as the page is
     assert len(files) >= 8
     before = {path: path.stat().st_mtime_ns for path in files}
-    started = time.monotonic()
     done = demix(compared, "compare", "nano-unet.toml", "nano-vit.toml", "--name", "nano")
     assert done.returncode == 0, done.stderr
     assert {path: path.stat().st_mtime_ns for path in files} == before
-    assert time.monotonic() - started < 60
 
 
 def test_compare_refuses_runs_on_different_batches(compared: Path) -> None:

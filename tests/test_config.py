@@ -80,7 +80,8 @@ def test_bad_file_is_one_sentence(tmp_path: Path, content: bytes | None) -> None
 def test_every_shipped_config_loads_and_builds_a_net() -> None:
     from demix.models import build_net
 
-    paths = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+    folder = Path(__file__).parents[1] / "configs"
+    paths = sorted(set(folder.glob("*.toml")) - set(folder.glob("protocol-*.toml")))  # those have tests of their own
     assert paths
     for path in paths:
         config = load_config(path)

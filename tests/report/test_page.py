@@ -67,14 +67,14 @@ def test_page_is_well_formed_and_says_what_cannot_be_seen(page: str) -> None:
     ids = [attributes["id"] for _, attributes in elements.all if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = [link for a in elements.named("a") if (link := a.get("href") or "").startswith("#")]
-    assert len(links) == 9
+    assert len(links) == 10
     assert {link[1:] for link in links} <= set(ids)
     assert len(elements.named("img")) == 4 * 6
     assert all(image["alt"] for image in elements.named("img"))
     assert all(svg.get("aria-label") or svg.get("aria-hidden") for svg in elements.named("svg"))
     assert all(head.get("scope") in ("col", "row") for head in elements.named("th"))
     assert all(audio.get("aria-label") for audio in elements.named("audio"))
-    assert [len(elements.named(tag)) for tag in ("h1", "main", "caption")] == [1, 1, 7]
+    assert [len(elements.named(tag)) for tag in ("h1", "main", "caption")] == [1, 1, 8]
 
 
 def test_plots_take_every_colour_from_the_page(page: str) -> None:
