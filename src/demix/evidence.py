@@ -58,7 +58,8 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
     check_variants(plan, path)
     tell = listener.on_stage
     dataset = _dataset(plan, path)
-    test = [track for track in open_dataset(dataset) if track.split == "test"]
+    listed = open_dataset(dataset)
+    test = [track for track in listed if track.split == "test"]
     if not test:
         raise DemixError(f"{dataset}: expected at least one test song to compare on, received none; add a test split")
     tracks = open_prepared(dataset, on_event=listener.on_prepare)
@@ -82,7 +83,7 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
         controls = train_nets(plan, path, rates=rates, checkpoints=checkpoints, tracks=tracks, tell=tell, controls=True)
         _score(controls, test, out / "controls", dataset, baselines=("mixture", "oracle"), tell=tell)
     if plan.probes.seeds:
-        strange = [track for track in open_dataset(dataset) if track.split != "train"]
+        strange = [track for track in listed if track.split != "train"]
         parts.probe_nets(nets, test, strange, out / "probes", plan.probes, tell=tell)
     if plan.loops.bases:
         songs = parts.make_loops(test, out / "loop-songs", plan.loops, tell=tell)
