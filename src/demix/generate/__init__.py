@@ -1,0 +1,1 @@
+"""Songs made by rule: written, played and mixed, with their true stems."""
