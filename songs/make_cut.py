@@ -50,6 +50,9 @@ PLAN = {
     "sodium": Cut("valid", 2, 24),
 }
 
+# Seconds of a song that are not what their names say, and why.
+FAULTY = {"rubidium": (223, 251)}  # `vocals` and `other` are the same sound
+
 
 def find_active(stems: Wave) -> npt.NDArray[np.bool_]:
     """Tell in which whole seconds each stem sounds.
@@ -80,10 +83,11 @@ def together_seconds(active: npt.NDArray[np.bool_], windows: Sequence[Window]) -
     return float(np.exp(np.log(per_stem).mean()))
 
 
-def choose_windows(active: npt.NDArray[np.bool_], cut: Cut) -> list[Window]:
-    """Place the windows: one after the other, then move each in turn for as long as that is better."""
+def choose_windows(active: npt.NDArray[np.bool_], cut: Cut, faulty: Window = (0, 0)) -> list[Window]:
+    """Place the windows outside what is faulty: one after the other, then move each in turn while that is better."""
     length = cut.window_seconds
-    every = [(start, start + length) for start in range(active.shape[1] - length + 1)]
+    starts = range(active.shape[1] - length + 1)
+    every = [(start, start + length) for start in starts if start + length <= faulty[0] or faulty[1] <= start]
 
     def best_beside(others: list[Window]) -> Window:
         free = [w for w in every if all(w[1] <= start or end <= w[0] for start, end in others)]
@@ -173,7 +177,7 @@ def describe(stems: Wave) -> dict[str, Any]:
 def make_song(source: Path, out: Path) -> dict[str, Any]:
     """Cut one song, write it, read it back, and return its record."""
     name, whole = source.name, read_song(source)
-    windows = choose_windows(find_active(whole), PLAN[name])
+    windows = choose_windows(find_active(whole), PLAN[name], FAULTY.get(name, (0, 0)))
     kept = cut_stems(whole, windows)
     gain = 1.0
     write_song(out / name, kept)

@@ -224,3 +224,19 @@ def test_both_nets_see_the_same_batches(
         train(load_config(None, nano_settings(net)), tmp_path / net, tracks=tracks)
     assert len(seen["unet"]) == 6
     np.testing.assert_array_equal(np.stack(seen["unet"]), np.stack(seen["vit"]))
+
+
+def test_stems_come_from_each_data_set_as_often_as_its_weight_says(pool: Pool, stored: list[StoredTrack]) -> None:
+    """The weights count, not how many songs or minutes a set has; a set without the stem is left aside."""
+    also = [replace(track, name=f"more/{number}", dataset="more") for number in range(3) for track in stored]
+    length = segment_samples(DATA)
+    both = open_pool([*stored, *also], segment_samples=length, also={"more": 3.0})
+    for stem in range(len(STEMS)):
+        assert both.chance[stem, len(stored) :].sum() == pytest.approx(0.75)
+        np.testing.assert_allclose(both.chance[stem, : len(stored)], 0.25 * pool.chance[stem])
+    assert both.whole[len(stored) :].sum() == pytest.approx(0.75)
+    # A set that has vocals alone gives vocals, and nothing else, and no song as it was mixed.
+    voice = replace(stored[0], rms_db=(-20.0, -np.inf, -np.inf, -np.inf), silent_share=(0.0, 1.0, 1.0, 1.0))
+    singing = open_pool([*stored, replace(voice, dataset="voices")], segment_samples=length, also={"voices": 1.0})
+    np.testing.assert_allclose(singing.chance[:, -1], [0.5, 0, 0, 0])
+    assert singing.whole[-1] == 0

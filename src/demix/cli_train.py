@@ -27,7 +27,7 @@ def train(
     from demix.cli_bars import Bars
     from demix.config import load_config
     from demix.data import dataset_label
-    from demix.data.library import open_prepared
+    from demix.data.library import open_training
     from demix.runtime import require_torch
 
     require_torch("demix train")
@@ -41,7 +41,7 @@ def train(
         run = plain_name(name or (config.stem if config else f"{label}-{loaded.model.preset}-{loaded.model.name}"))
         with joined(met, device=loaded.training.device) as ranks, Bars() if ranks.main else nullcontext() as bars:
             listen = bars.on_prepare if bars else None
-            tracks = ranks.in_turn(lambda: open_prepared(loaded.data.dataset, on_event=listen))
+            tracks = ranks.in_turn(lambda: open_training(loaded.data, on_event=listen))
             end = run_training(
                 loaded,
                 checkpoints / run,

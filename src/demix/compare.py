@@ -7,7 +7,7 @@ from typing import Protocol
 
 from demix import config
 from demix.data import LICENCES, dataset_label, open_dataset
-from demix.data.library import open_prepared
+from demix.data.library import open_training
 from demix.data.store import PrepareEvent
 from demix.errors import DemixError
 from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
@@ -70,7 +70,7 @@ def compare(runs: Sequence[PlannedRun], out: Path, *, listener: Listener) -> Pat
     test = [track for track in open_dataset(dataset) if track.split == "test"]
     if not test:
         raise DemixError(f"{dataset}: expected at least one test song to compare on, received none; add a test split")
-    tracks = open_prepared(dataset, on_event=listener.on_prepare)
+    tracks = open_training(runs[0].settings.data, on_event=listener.on_prepare)
     for run in runs:
 
         def tell(event: TrainEvent, run: PlannedRun = run) -> None:

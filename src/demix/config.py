@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from demix.config_checks import check_transposition, check_value
+from demix.config_checks import check_also, check_transposition, check_value
 from demix.config_toml import parse_value, read_toml
 from demix.errors import DemixError
 
@@ -57,11 +57,14 @@ class Data:
 
     Args:
         dataset: a data set's name or a folder of songs; its `train` and `valid` songs are used, never its `test` songs.
+        also: other data sets whose `train` songs are learnt from too, each with its weight; that of `dataset` is 1. A
+            stem is drawn from the sets that have it in proportion to their weights, however long they are.
         segment_seconds: length of a training segment; 2.95 s is 128 frames.
         batch_size: segments in a batch.
     """
 
     dataset: str = "free"
+    also: dict[str, Any] = field(default_factory=dict)
     segment_seconds: float = 2.95
     batch_size: int = 4
 
@@ -218,6 +221,8 @@ def from_dict(values: Mapping[str, Any], *, where: str) -> Config:
     )
     for stem, span in config.augment.transpose.items():
         check_transposition(stem, span, where, stems=STEMS)
+    for name, weight in config.data.also.items():
+        check_also(name, weight, where, dataset=config.data.dataset)
     if config.loss.waveform + config.loss.spectrum == 0:
         raise DemixError(f"{where}: loss.waveform and loss.spectrum are both 0; nothing could be learnt")
     return config

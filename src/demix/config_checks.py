@@ -7,6 +7,7 @@ from demix.errors import DemixError
 
 GREATEST_SEGMENT_SECONDS = 120  # of a chunk that a net is given, in training and separation
 MAX_TRANSPOSE = 36  # semitones that training may move a stem up or down
+MAX_WEIGHT = 1e6  # of a data set beside another
 
 # Lowest and highest value that makes sense; keys as in `--set`.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -62,4 +63,14 @@ def check_transposition(stem: str, span: Any, where: str, *, stems: Sequence[str
         raise DemixError(
             f"{where}: {key}: expected the lowest and highest semitones from -{MAX_TRANSPOSE} to {MAX_TRANSPOSE}, "
             f"received {span!r}; for example [-5, 5]"
+        )
+
+
+def check_also(name: str, weight: Any, where: str, *, dataset: str) -> None:
+    """Raise `DemixError` unless a further data set is another one than `dataset` and has a weight above 0."""
+    if name == dataset:
+        raise DemixError(f"{where}: data.also: {name} is data.dataset already; leave it out")
+    if type(weight) not in (int, float) or not 0 < weight <= MAX_WEIGHT:
+        raise DemixError(
+            f"{where}: data.also.{name}: expected a weight above 0, up to {MAX_WEIGHT:g}, received {weight!r}"
         )

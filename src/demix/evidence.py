@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from demix import config
 from demix import evidence_parts as parts
 from demix.data import LICENCES, dataset_label, open_dataset
-from demix.data.library import open_prepared
+from demix.data.library import open_training
 from demix.data.loops import RECORD_FILE, SONGS_FILE
 from demix.data.store import PrepareEvent
 from demix.data.track import Track
@@ -57,12 +58,13 @@ def gather_evidence(path: Path, *, checkpoints: Path, results: Path, listener: L
     _check_unchanged(plan, path, out)
     check_variants(plan, path)
     tell = listener.on_stage
-    dataset = _dataset(plan, path)
+    data = _data(plan, path)
+    dataset = data.dataset
     listed = open_dataset(dataset)
     test = [track for track in listed if track.split == "test"]
     if not test:
         raise DemixError(f"{dataset}: expected at least one test song to compare on, received none; add a test split")
-    tracks = open_prepared(dataset, on_event=listener.on_prepare)
+    tracks = open_training(data, on_event=listener.on_prepare)
     trials = choose_learning_rates(plan, path, checkpoints=checkpoints, tracks=tracks, tell=tell)
     rates = chosen_rates(trials)
     nets = train_nets(plan, path, rates=rates, checkpoints=checkpoints, tracks=tracks, tell=tell)
@@ -112,13 +114,16 @@ def _check_unchanged(plan: Plan, path: Path, out: Path) -> None:
         )
 
 
-def _dataset(plan: Plan, path: Path) -> str:
-    """Return the one data set that all runs of the protocol are trained on."""
+def _data(plan: Plan, path: Path) -> config.Data:
+    """Return the data sets that all runs of the protocol are trained on."""
     variants = [(variant, control) for variant in (*plan.nets, *plan.controls) for control in (False, True)]
-    named = {settings_of(plan, variant, path, control=control).data.dataset for variant, control in variants}
-    if len(named) > 1:
-        raise DemixError(f"{path}: expected one data set for all runs, received {', '.join(sorted(named))}")
-    return named.pop()
+    found = {}
+    for variant, control in variants:
+        data = settings_of(plan, variant, path, control=control).data
+        found[" and ".join([data.dataset, *(f"{name} (weight {data.also[name]:g})" for name in data.also)])] = data
+    if len(found) > 1:
+        raise DemixError(f"{path}: expected one data set for all runs, received {', '.join(sorted(found))}")
+    return next(iter(found.values()))
 
 
 def _score(

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from demix import config
 from demix.data import DATASETS, RAW, dataset_label, open_dataset
 from demix.data.store import INDEX, PrepareEvent, open_store, prepare
 from demix.data.stored import StoredTrack
@@ -42,3 +44,27 @@ def open_prepared(dataset: str, *, on_event: Callable[[PrepareEvent], None] | No
         more = f" ({len(result.failed)} songs in all)" if len(result.failed) > 1 else ""
         raise DemixError(f"{name}: cannot be prepared{more}: {reason}")
     return open_store(folder)
+
+
+def open_training(data: config.Data, *, on_event: Callable[[PrepareEvent], None] | None = None) -> list[StoredTrack]:
+    """Return all songs that a run needs: those of `data.dataset`, and the train songs of every set in `data.also`.
+
+    A song of another set is called `<set>/<song>` in a run's record.
+
+    Raises:
+        DemixError: as `open_prepared`, for two sets of one name, or a further set without train songs.
+    """
+    labels: dict[str, str] = {}
+    for name in (data.dataset, *data.also):
+        label = dataset_label(name)
+        if label in labels:
+            raise DemixError(f"data.also: {labels[label]} and {name} are both called {label}; rename one of them")
+        labels[label] = name
+    tracks = open_prepared(data.dataset, on_event=on_event)
+    for name in data.also:
+        more = [track for track in open_prepared(name, on_event=on_event) if track.split == "train"]
+        if not more:
+            raise DemixError(f"data.also: {name}: expected songs in split train, received none; put them into train/")
+        label = dataset_label(name)
+        tracks += [replace(track, name=f"{label}/{track.name}", dataset=name) for track in more]
+    return tracks

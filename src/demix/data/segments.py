@@ -5,8 +5,9 @@ therefore see the same batches in the same order, a run that was killed goes on 
 happened, and several processes can each take a share of one batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -29,17 +30,27 @@ class Pool:
         scale: value of one int16 step of each song.
         level: `(songs, stems)` factor that brings the stem's sounding seconds to `LEVEL_DB`; 0 for a stem that
             never sounds.
-        chance: chance of each song, in proportion to its length.
+        chance: `(stems, songs)` chance of each song to give a stem.
+        whole: chance of each song to be taken as it was mixed.
     """
 
     audio: tuple[npt.NDArray[np.int16], ...]
     scale: tuple[float, ...]
     level: npt.NDArray[np.float64]
     chance: npt.NDArray[np.float64]
+    whole: npt.NDArray[np.float64]
 
 
-def open_pool(tracks: Sequence[StoredTrack], *, segment_samples: int) -> Pool:
+def open_pool(tracks: Sequence[StoredTrack], *, segment_samples: int, also: Mapping[str, float] | None = None) -> Pool:
     """Map the songs of one split for drawing.
+
+    A stem is drawn from a data set in proportion to the set's weight, and in the set from a song in proportion to its
+    length; sets and songs that do not have the stem are left aside. Songs with a single stem are not taken whole.
+
+    Args:
+        tracks: the songs.
+        segment_samples: length of a segment.
+        also: weight of each further data set beside the first, whose weight is 1.
 
     Raises:
         DemixError: without songs, or when no song is as long as one segment.
@@ -51,13 +62,31 @@ def open_pool(tracks: Sequence[StoredTrack], *, segment_samples: int) -> Pool:
             f"data.segment_seconds: expected a training song of at least {segment_samples / config.SAMPLE_RATE:.2f} s, "
             f"received {len(tracks)} songs, the longest {longest:.2f} s; shorten the segment or add songs"
         )
-    lengths = np.array([track.samples for track in long_enough], dtype=np.float64)
+    level = np.array([_level_factors(track) for track in long_enough])
+    sounding = (level > 0).T
+    weights = [1.0 if not track.dataset else (also or {})[track.dataset] for track in long_enough]
+    draw = partial(_chances, long_enough, np.array(weights))
     return Pool(
         audio=tuple(track.audio()[: len(STEMS)] for track in long_enough),
         scale=tuple(track.scale for track in long_enough),
-        level=np.array([_level_factors(track) for track in long_enough]),
-        chance=lengths / lengths.sum(),
+        level=level,
+        chance=np.stack([draw(of_stem) for of_stem in sounding]),
+        whole=draw(sounding.sum(axis=0) > 1),
     )
+
+
+def _chances(
+    tracks: Sequence[StoredTrack], weights: npt.NDArray[np.float64], wanted: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Return the chance of every song where only some are wanted; where none is, any song's silence will do."""
+    wanted = wanted if wanted.any() else np.ones(len(tracks), bool)
+    lengths = np.array([track.samples for track in tracks], dtype=np.float64) * wanted
+    datasets = np.array([track.dataset for track in tracks])
+    chance = np.zeros(len(tracks))
+    for dataset in dict.fromkeys(datasets[wanted]):
+        inside = datasets == dataset
+        chance[inside] = weights[inside] * (lengths[inside] / lengths[inside].sum())
+    return chance / chance.sum()
 
 
 @dataclass(frozen=True)
@@ -122,11 +151,11 @@ def _draw_segment(
     """Draw one segment: as it was mixed, or every stem from its own song and moment, and perhaps transposed."""
     count = len(STEMS)
     remix = rng.random() < settings.remix
-    song, place = int(rng.choice(len(pool.audio), p=pool.chance)), rng.random()
+    song, place = int(rng.choice(len(pool.audio), p=pool.whole)), rng.random()
     songs, places = np.full(count, song), np.full(count, place)
     resting, heights = np.zeros(count, bool), np.zeros(count)
     if remix:
-        songs = np.array([_draw_song(pool, stem, rng) for stem in range(count)])
+        songs = np.array([rng.choice(len(pool.audio), p=pool.chance[stem]) for stem in range(count)])
         places = rng.random(count)
         resting = rng.random(count) < settings.rest
         spans = [settings.transpose.get(stem, (0, 0)) for stem in STEMS]
@@ -138,13 +167,6 @@ def _draw_segment(
     change, swap = draw_changes(count, settings, rng=rng)
     factor = np.array([pool.scale[song] for song in songs]) * level * change
     return songs, start, np.where(resting, 0, length), factor, swap
-
-
-def _draw_song(pool: Pool, stem: int, rng: np.random.Generator) -> int:
-    """Choose a song among those that have the stem; where none has it, any song's silence will do."""
-    chance = np.where(pool.level[:, stem] > 0, pool.chance, 0)
-    chance = chance if chance.sum() > 0 else pool.chance
-    return int(rng.choice(len(chance), p=chance / chance.sum()))
 
 
 def _level_factors(track: StoredTrack) -> list[float]:

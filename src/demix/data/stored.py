@@ -39,6 +39,7 @@ class StoredTrack:
             silence.
         peak: largest absolute sample of each stem.
         silent_share: share of each stem's whole seconds under -60 dBFS, 0 to 1.
+        dataset: the key of `data.also` that it came by; empty for a song of `data.dataset`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class StoredTrack:
     rms_db: tuple[float, ...]
     peak: tuple[float, ...]
     silent_share: tuple[float, ...]
+    dataset: str = ""
 
     def audio(self) -> npt.NDArray[np.int16]:
         """Map the song: int16 `(4 or 5, channels, samples)`, stems in the order of `STEMS`, then the mixture.

@@ -34,7 +34,8 @@ class Reader(Dataset):
     @cached_property
     def pool(self) -> Pool:
         """The songs, mapped."""
-        return open_pool(self.tracks, segment_samples=segment_samples(self.settings.data))
+        data = self.settings.data
+        return open_pool(self.tracks, segment_samples=segment_samples(data), also=data.also)
 
     def draw(self, step: int) -> Draws:
         """Draw this rank's share of batch `step`."""

@@ -170,7 +170,7 @@ def _check(
         raise DemixError(f"{settings.data.dataset}: expected at least one song in split valid, received none; add one")
     shortest = segment_samples(settings.data)
     learnt = [track for track in tracks if track.split == "train"]
-    open_pool(learnt, segment_samples=shortest)
+    open_pool(learnt, segment_samples=shortest, also=settings.data.also)
     if all(min(track.silent_share) >= 1 for track in valid):
         raise DemixError(f"{settings.data.dataset}: expected a validation song that sounds, received silence; add one")
     build_net(settings)
