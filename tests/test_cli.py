@@ -162,6 +162,30 @@ def test_train_resumes_and_says_so_when_it_must(tmp_path: Path, songs_folder: Pa
     assert "6 steps, best validation SDR" in done.stdout
 
 
+def test_train_on_several_sets_and_the_model_card_names_them(
+    tmp_path: Path,
+    songs_folder: Path,
+    song_excerpt: np.ndarray,
+    nano_settings: Settings,
+    make_folder_song: Callable[..., None],
+) -> None:
+    make_folder_song(tmp_path / "loops" / "train" / "jazz", drums=song_excerpt[1])
+    (tmp_path / "loops" / "licence.txt").write_text("CC BY 4.0, Somebody\n")
+    settings = options(nano_settings("unet", f"data.dataset={songs_folder}", "data.also={loops=0.5}"))
+    done = demix(tmp_path, "train", "--name", "run", *settings)
+    assert done.returncode == 0, done.stderr
+    assert demix(tmp_path, "export", "checkpoints/run").returncode == 0
+    (card,) = (tmp_path / "checkpoints" / "run").glob("*.md")
+    text = " ".join(card.read_text().split())
+    assert (
+        "Also learnt from `loops`, 1 songs, 0.1 minutes, with weight 0.5 beside 1. Licence: CC BY 4.0, Somebody."
+        in text
+    )
+    assert "0.0 minutes: song-train." in text
+    moved = options(nano_settings("unet", f"data.dataset={songs_folder}", "data.also={loops=0.7}"))
+    assert_refused(demix(tmp_path, "train", "--name", "run", "--resume", *moved), "data.also.loops = 0.5, not 0.7")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -70,7 +70,7 @@ def evaluate(
     """Score runs, and every baseline beside them, song by song and stem by stem, into results/NAME."""
     from demix.cli_bars import Bars
     from demix.cli_summary import print_summary
-    from demix.data import LICENCES, dataset_label, open_dataset
+    from demix.data import dataset_label, dataset_licence, open_dataset
     from demix.data.track import SPLITS
     from demix.report.build import build, summary
     from demix.runtime import read_run_record, require_torch
@@ -90,7 +90,7 @@ def evaluate(
             tracks,
             results / plain_name(name or default),
             dataset=label,
-            licence=LICENCES.get(dataset, "not recorded"),
+            licence=dataset_licence(dataset),
             device=device,
             on_event=bars.on_evaluate,
         )

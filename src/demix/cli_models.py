@@ -35,7 +35,8 @@ def models(
     table.add_column(f"{HEADLINE}, dB", justify="right")
     for name, facts in found.items():
         songs = facts.training["songs_seconds"].get("train", {})
-        learnt = f"{facts.training['dataset']}: {len(songs)} songs, {sum(songs.values()) / 60:.1f} minutes"
+        sets = " and ".join(facts.training.get("datasets") or [facts.training["dataset"]])
+        learnt = f"{sets}: {len(songs)} songs, {sum(songs.values()) / 60:.1f} minutes"
         score = facts.scores.get(HEADLINE, {}).get("mean")
         table.add_row(name, f"{facts.parameters:,}", learnt, "–" if score is None else f"{score:.2f}")
     Console(highlight=False).print(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from demix import config
-from demix.data import LICENCES, dataset_label, open_dataset
+from demix.data import dataset_label, dataset_licence, open_dataset
 from demix.data.library import open_training
 from demix.data.store import PrepareEvent
 from demix.errors import DemixError
@@ -79,7 +79,7 @@ def compare(runs: Sequence[PlannedRun], out: Path, *, listener: Listener) -> Pat
         train(run.settings, run.folder, tracks=tracks, resume=True, on_event=tell)
     folders = [run.folder for run in runs]
     if not is_scored(out, fingerprint_inputs(folders, test)):
-        licence = LICENCES.get(dataset, "not recorded")
+        licence = dataset_licence(dataset)
         device = runs[0].settings.training.device
         evaluate(
             folders,

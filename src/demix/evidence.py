@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from demix import config
 from demix import evidence_parts as parts
-from demix.data import LICENCES, dataset_label, open_dataset
+from demix.data import dataset_label, dataset_licence, open_dataset
 from demix.data.library import open_training
 from demix.data.loops import RECORD_FILE, SONGS_FILE
 from demix.data.store import PrepareEvent
@@ -154,7 +154,7 @@ def _score(
         songs,
         out,
         dataset=dataset_label(dataset),
-        licence=LICENCES.get(dataset, "not recorded"),
+        licence=dataset_licence(dataset),
         device=runs[0].run.settings.training.device,
         on_event=listen,
         **asked,  # type: ignore[arg-type]

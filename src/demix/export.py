@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from demix import __version__
 from demix.config import CHANNELS, SAMPLE_RATE, STEMS
-from demix.data import ARTISTS, LICENCES, dataset_label
+from demix.data import ARTISTS, dataset_label, dataset_licence
 from demix.errors import DemixError
 from demix.export_card import write_card
 from demix.export_check import check_difference, load_checked_music
@@ -96,9 +96,10 @@ def _gather_facts(
         demix=__version__,
         training={
             "dataset": dataset_label(dataset),
-            "licence": LICENCES.get(dataset, "not recorded"),
-            "artists": list(ARTISTS.get(dataset, ())),
+            "licence": dataset_licence(dataset),
+            "artists": [] if settings.data.also else list(ARTISTS.get(dataset, ())),
             "songs_seconds": songs,
+            "datasets": run.record.get("datasets", {}),
             "preset": settings.model.preset,
             "steps": settings.training.steps,
             "best_step": run.step,

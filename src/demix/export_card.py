@@ -54,9 +54,16 @@ def _training(facts: Facts) -> str:
     heard_hours = training["best_step"] * training["batch_size"] * facts.segment_seconds / 3600
     lines = [f"- Data set `{training['dataset']}`. Licence of its songs: {training['licence']}."]
     for split, purpose in (("train", "Learnt from"), ("valid", "Weights chosen on")):
-        songs = training["songs_seconds"].get(split, {})
+        # Songs of further sets are called <set>/<song>; the sets have a line each below.
+        songs = {name: length for name, length in training["songs_seconds"].get(split, {}).items() if "/" not in name}
         minutes = sum(songs.values()) / 60
         lines.append(f"- {purpose}, {minutes:.1f} minutes: {', '.join(songs) or 'not recorded'}.")
+    for name, more in training.get("datasets", {}).items():
+        if name != training["dataset"]:
+            lines.append(
+                f"- Also learnt from `{name}`, {more['songs']} songs, {more['minutes']:.1f} minutes, with weight "
+                f"{more['weight']:g} beside 1. Licence: {more['licence']}."
+            )
     lines += [
         f"- Weights of step {training['best_step']:,} of {training['steps']:,}.",
         f"- A step is {training['batch_size']} segments of {facts.segment_seconds:g} s.",

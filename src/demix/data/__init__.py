@@ -10,9 +10,10 @@ from demix.data import folder, free, musdb
 from demix.data.track import Split, Track
 from demix.errors import DemixError
 
-__all__ = ["ARTISTS", "DATASETS", "LICENCES", "RAW", "Track", "dataset_label", "open_dataset"]
+__all__ = ["ARTISTS", "DATASETS", "LICENCES", "RAW", "Track", "dataset_label", "dataset_licence", "open_dataset"]
 
 RAW = Path("data/raw")  # `demix data download NAME` unpacks to RAW / NAME
+LICENCE_FILE = "licence.txt"  # in a folder of songs: one line that says what they may be used for
 
 
 class Tracks(Protocol):
@@ -44,6 +45,15 @@ ARTISTS = {"free": ("Software-Entwicklungskit",)}  # of the sets that are all by
 def dataset_label(dataset: str) -> str:
     """Return what a data set is called in tables: its name, or that of its folder."""
     return dataset if dataset in DATASETS else Path(dataset).resolve().name
+
+
+def dataset_licence(dataset: str) -> str:
+    """Return what the songs of a data set may be used for: as known here, or by the first line of its `licence.txt`."""
+    path = Path(dataset) / LICENCE_FILE
+    if dataset in LICENCES or not path.is_file():
+        return LICENCES.get(dataset, "not recorded")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return lines[0].strip() or "not recorded"
 
 
 def open_dataset(name_or_path: str | Path) -> list[Track]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from demix import config, provenance
+from demix.data import dataset_label, dataset_licence
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
 from demix.files import atomic
@@ -72,6 +73,7 @@ def write_run(
         "seed": settings.training.seed,
         "parameters": parameters,
         "tracks": _songs(tracks),
+        "datasets": _datasets(settings.data, tracks),
         "train_seconds": sum(track.samples for track in tracks if track.split == "train") / config.SAMPLE_RATE,
         "created": provenance.timestamp(),
         "command": " ".join(sys.argv),
@@ -89,6 +91,21 @@ def _songs(tracks: Sequence[StoredTrack]) -> dict[str, dict[str, int]]:
     return {
         split: {track.name: track.samples for track in tracks if track.split == split} for split in ("train", "valid")
     }
+
+
+def _datasets(data: config.Data, tracks: Sequence[StoredTrack]) -> dict[str, dict[str, Any]]:
+    """Return what was learnt from, set by set: weight, licence, songs and their minutes."""
+    sets = {}
+    for dataset, weight in {data.dataset: 1.0, **data.also}.items():
+        key = "" if dataset == data.dataset else dataset
+        samples = [track.samples for track in tracks if track.split == "train" and track.dataset == key]
+        sets[dataset_label(dataset)] = {
+            "weight": weight,
+            "licence": dataset_licence(dataset),
+            "songs": len(samples),
+            "minutes": round(sum(samples) / config.SAMPLE_RATE / 60, 1),
+        }
+    return sets
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
