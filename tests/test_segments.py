@@ -240,3 +240,20 @@ def test_stems_come_from_each_data_set_as_often_as_its_weight_says(pool: Pool, s
     singing = open_pool([*stored, replace(voice, dataset="voices")], segment_samples=length, also={"voices": 1.0})
     np.testing.assert_allclose(singing.chance[:, -1], [0.5, 0, 0, 0])
     assert singing.whole[-1] == 0
+
+
+def test_remixed_stems_are_taken_where_they_sound(tmp_path: Path) -> None:
+    """A song whose drums sound for a tenth of it gives drums most of the time, and seldom where it is taken whole."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 60 * RATE)).astype(np.float32)
+    stems = np.zeros((len(STEMS), *noise.shape), np.float32)
+    stems[0], stems[1, :, 30 * RATE : 36 * RATE] = noise, noise[:, : 6 * RATE]
+    prepare([Track(name="gap", split="train", read=lambda: (stems, None), paths=())], tmp_path)
+    gap = open_pool(open_store(tmp_path), segment_samples=segment_samples(DATA))
+
+    def share(remix: float) -> float:
+        settings = replace(PLAIN, remix=remix)
+        found = [make_batch(gap, data=DATA, settings=settings, seed=0, step=step)[:, 1] for step in range(30)]
+        return float((np.abs(np.concatenate(found)).max(axis=(1, 2)) > 0).mean())
+
+    assert share(0) < 0.3
+    assert share(1) > 0.75

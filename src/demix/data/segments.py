@@ -19,6 +19,9 @@ from demix.data.stored import StoredTrack
 from demix.errors import DemixError
 
 LEVEL_DB = -20.0  # dBFS that `augment.level` brings every stem's sounding seconds to
+QUIET_DB = -15.0  # under that level, a piece counts as silence
+TRIES = 16  # places looked at for one that sounds, for each stem of a remixed segment
+STRIDE = 32  # every so manieth sample is enough to tell sound from silence
 
 
 @dataclass(frozen=True)
@@ -163,10 +166,28 @@ def _draw_segment(
     whole = np.array([pool.audio[song].shape[-1] for song in songs])
     length = np.minimum(np.round(samples * 2 ** (heights / 12)).astype(int), whole)
     start = (places * (whole - length + 1)).astype(int)
+    if remix:
+        for stem in np.flatnonzero(~resting):
+            start[stem] = _find_sound(pool, int(songs[stem]), int(stem), int(start[stem]), int(length[stem]), rng)
     level = pool.level[songs, np.arange(count)] if remix and settings.level else 1.0
     change, swap = draw_changes(count, settings, rng=rng)
     factor = np.array([pool.scale[song] for song in songs]) * level * change
     return songs, start, np.where(resting, 0, length), factor, swap
+
+
+def _find_sound(pool: Pool, song: int, stem: int, start: int, length: int, rng: np.random.Generator) -> int:
+    """Return `start` if the stem sounds from there on, else another place where it does.
+
+    Most songs are silent in most stems for much of their time. How often stems rest is for `augment.rest` to say.
+    """
+    audio = pool.audio[song][stem]
+    least = 10 ** ((LEVEL_DB + QUIET_DB) / 10) / max(pool.level[song, stem] * pool.scale[song], 1e-12) ** 2
+    for _ in range(TRIES):
+        piece = audio[:, start : start + length : STRIDE].astype(np.float32)
+        if np.square(piece).mean() >= least:
+            break
+        start = int(rng.integers(audio.shape[-1] - length + 1))
+    return start
 
 
 def _level_factors(track: StoredTrack) -> list[float]:
