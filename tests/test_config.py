@@ -62,7 +62,7 @@ def test_bad_setting_is_one_sentence(setting: str, says: str) -> None:
 
 
 def test_a_loss_of_nothing_is_refused() -> None:
-    with pytest.raises(DemixError, match="both 0"):
+    with pytest.raises(DemixError, match="all 0"):
         load_config(None, ["loss.waveform=0", "loss.spectrum=0"])
 
 

@@ -38,7 +38,7 @@ def gradients(net: torch.nn.Module) -> torch.Tensor:
     return torch.cat([value.grad.flatten() for value in net.parameters() if value.grad is not None])
 
 
-@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1), Loss(0.1, 0.1)])
+@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1), Loss(0, 0, 1), Loss(0.1, 0.1)])
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("mask", ["softmax", "sigmoid"])
 def test_loss_by_band_is_the_loss_and_so_are_its_gradients(

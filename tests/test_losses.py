@@ -19,18 +19,20 @@ def masks_like(stems: torch.Tensor, value: float) -> torch.Tensor:
     return torch.full((*stems.shape[:3], 2049, frames), value, requires_grad=True)
 
 
-@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1), Loss(0.1, 0.1)])
+@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1), Loss(0.1, 0.1), Loss(0, 0, 1)])
 def test_loss_and_gradient_are_finite_on_digital_silence(loss: Loss) -> None:
     stems = torch.zeros(2, 4, 2, 8192)
     masks = masks_like(stems, 0.25)
     total = run(stems, masks, loss)
     total.backward()
-    assert total.item() == pytest.approx(-20 * (loss.waveform + loss.spectrum), abs=1e-4)  # no error but its floor
+    assert total.item() == pytest.approx(
+        -20 * (loss.waveform + loss.spectrum + loss.complex), abs=1e-4
+    )  # no error but its floor
     assert masks.grad is not None
     assert torch.isfinite(masks.grad).all()
 
 
-@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1)])
+@pytest.mark.parametrize("loss", [Loss(1, 0), Loss(0, 1), Loss(0, 0, 1)])
 def test_the_right_mask_costs_least(song_excerpt: np.ndarray, loss: Loss) -> None:
     stems = torch.zeros(1, 4, 2, 44_100)
     stems[:, 1] = torch.from_numpy(song_excerpt[1, :, 44_100:88_200].copy())  # drums alone
@@ -63,5 +65,15 @@ def test_level_of_the_music_does_not_matter(song_excerpt: np.ndarray) -> None:
 def test_parts_add_up(song_excerpt: np.ndarray) -> None:
     stems = torch.from_numpy(song_excerpt[None, ..., :44_100].copy())
     masks = masks_like(stems, 0.25)
-    parts = run(stems, masks, Loss(2, 0)) + run(stems, masks, Loss(0, 3))
-    torch.testing.assert_close(run(stems, masks, Loss(2, 3)), parts)
+    parts = run(stems, masks, Loss(2, 0)) + run(stems, masks, Loss(0, 3)) + run(stems, masks, Loss(0, 0, 4))
+    torch.testing.assert_close(run(stems, masks, Loss(2, 3, 4)), parts)
+
+
+def test_complex_part_is_nearly_the_waveform_part_and_never_below_it(song_excerpt: np.ndarray) -> None:
+    """What overlapping frames cancel of each other's errors is all that lies between them; edges apart."""
+    stems = torch.from_numpy(song_excerpt[None].copy())
+    masks = torch.sigmoid(
+        torch.randn(1, 4, 2, 2049, 1 + stems.shape[-1] // 1024, generator=torch.Generator().manual_seed(0))
+    )
+    waveform, spectrum = run(stems, masks, Loss(1, 0)), run(stems, masks, Loss(0, 0, 1))
+    assert waveform - 0.1 < spectrum < waveform + 1

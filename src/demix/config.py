@@ -98,15 +98,17 @@ class Augment:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of the two parts of the loss, per dB; see `demix.training.losses`.
+    """Weights of the parts of the loss, per dB; see `demix.training.losses`.
 
     Args:
         waveform: of the error of the samples.
         spectrum: of the error of the magnitudes.
+        complex: of the error of the complex spectrum: nearly that of the samples, without a transform back.
     """
 
     waveform: float = 0.1
     spectrum: float = 0.1
+    complex: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -223,8 +225,8 @@ def from_dict(values: Mapping[str, Any], *, where: str) -> Config:
         check_transposition(stem, span, where, stems=STEMS)
     for name, weight in config.data.also.items():
         check_also(name, weight, where, dataset=config.data.dataset)
-    if config.loss.waveform + config.loss.spectrum == 0:
-        raise DemixError(f"{where}: loss.waveform and loss.spectrum are both 0; nothing could be learnt")
+    if config.loss.waveform + config.loss.spectrum + config.loss.complex == 0:
+        raise DemixError(f"{where}: loss.waveform, loss.spectrum and loss.complex are all 0; nothing could be learnt")
     return config
 
 

@@ -20,6 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "augment.polarity": (0, 1),
     "loss.waveform": (0, 1e6),
     "loss.spectrum": (0, 1e6),
+    "loss.complex": (0, 1e6),
     "training.steps": (1, 10**9),
     "training.learning_rate": (0, 1),
     "training.weight_decay": (0, 1),

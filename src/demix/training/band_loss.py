@@ -1,7 +1,7 @@
 """The loss of `losses.py` from masks that are one number per band, without a gradient at every bin.
 
 All bins of a band share its mask `m`, so that its error `sum (m |X| - |S|)^2` is `m^2 sum |X|^2 - 2 m sum |X| |S| +
-sum |S|^2`: three sums that need no gradient. The waveform needs all bins, but its gradient is written out here: one
+sum |S|^2`: three sums that need no gradient, and likewise its complex error. The waveform needs all bins, but its gradient is written out here: one
 transform back, summed over each band at once.
 """
 
@@ -60,7 +60,7 @@ def band_loss(
         spectra: of the true stems, complex `(batch, stems, bins, frames)`; their sum is the mixture's.
         stems: the true stems, `(batch, stems, samples)`.
         bands: which bins share a mask.
-        loss: weights of the two parts.
+        loss: weights of the parts.
         spectral: the transform.
 
     Returns:
@@ -68,15 +68,23 @@ def band_loss(
     """
     mixture = add_up(spectra)
     total = masks.new_zeros(())
-    if loss.spectrum:
+    if loss.spectrum or loss.complex:
         power = _power(mixture)
         of_stems = _power(spectra)
-        shared = bands.sum((of_stems * power[:, None]).sqrt())
         wide = bands.sum(power)[:, None]
-        error = (masks * (masks * wide - 2 * shared)).sum((-2, -1)) + of_stems.transpose(-2, -1).sum((-2, -1))
+        rest = of_stems.transpose(-2, -1).sum((-2, -1))
         least = SPECTRUM_FLOOR * power[0].numel()
-        # The sums cancel where a mask is right; what rounding leaves must not become negative.
-        total = total + loss.spectrum * ratio_db(error.clamp_min(0), wide.sum((-2, -1)) + least)
+
+        def error_db(shared: Tensor) -> Tensor:
+            error = (masks * (masks * wide - 2 * shared)).sum((-2, -1)) + rest
+            # The sums cancel where a mask is right; what rounding leaves must not become negative.
+            return ratio_db(error.clamp_min(0), wide.sum((-2, -1)) + least)
+
+        if loss.spectrum:
+            total = total + loss.spectrum * error_db(bands.sum((of_stems * power[:, None]).sqrt()))
+        if loss.complex:
+            product = spectra.real * mixture.real[:, None] + spectra.imag * mixture.imag[:, None]
+            total = total + loss.complex * error_db(bands.sum(product))
     if loss.waveform:
         back: Callable[..., Tensor] = MaskedWaveform.apply
         estimate = back(masks, mixture, bands, spectral, stems.shape[-1])
