@@ -1,6 +1,6 @@
 """Where drum samples come from besides SoundFonts: kits for Hydrogen, one-shots of Sonic Pi; with their licences.
 
-A kit here is a table from General MIDI percussion keys to layers of files, softest first.
+A kit here is a table from General MIDI percussion keys to files.
 """
 
 import re
@@ -74,7 +74,7 @@ class FileKit:
         name: of the kit.
         licence: what it may be used under, and who made it.
         electronic: it is a machine's.
-        files: by General MIDI percussion key the files, softest first.
+        files: by General MIDI percussion key the files: softest first, of a machine's kit to choose from.
     """
 
     name: str
@@ -122,14 +122,19 @@ def _read_kit(path: Path) -> FileKit | None:
     licence = free_licence(" ".join(root.findtext(tag) or "" for tag in ("license", "info")))
     if licence is None:
         return None
+    name = root.findtext("name") or path.parent.name
+    electronic = name in ELECTRONIC
     files: dict[int, tuple[Path, ...]] = {}
     for instrument in root.iter("instrument"):
         key = key_of(instrument.findtext("name") or "")
         layers = _layers(path.parent, instrument)
-        if key is not None and layers and len(layers) > len(files.get(key, ())):
+        if key is None or not layers:
+            continue
+        if electronic:
+            files[key] = (*files.get(key, ()), *layers)
+        elif len(layers) > len(files.get(key, ())):
             files[key] = layers
-    name = root.findtext("name") or path.parent.name
-    return FileKit(name, f"{licence}: {name} by {root.findtext('author')}", name in ELECTRONIC, files)
+    return FileKit(name, f"{licence}: {name} by {root.findtext('author')}", electronic, files)
 
 
 def _layers(folder: Path, instrument: ElementTree.Element) -> tuple[Path, ...]:
@@ -140,7 +145,3 @@ def _layers(folder: Path, instrument: ElementTree.Element) -> tuple[Path, ...]:
         found = [(1.0, folder / (instrument.findtext("filename") or "-"))]
     return tuple(path for _, path in sorted(found) if path.is_file())
 
-
-def first_of(kits: Sequence[FileKit], *, electronic: bool) -> list[FileKit]:
-    """Return the kits that are, or are not, a machine's."""
-    return [kit for kit in kits if kit.electronic == electronic]

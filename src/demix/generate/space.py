@@ -50,6 +50,16 @@ def equaliser(curve: Curve) -> Wave:
     return response.astype(np.float32)
 
 
+def add_curves(one: Curve, other: Curve) -> Curve:
+    """Add two equalisers."""
+    hertz = sorted({hz for hz, _ in (*one, *other)})
+    sums = np.zeros(len(hertz))
+    for curve in (one, other):
+        points = sorted(curve)
+        sums += np.interp(np.log2(hertz), [np.log2(hz) for hz, _ in points], [gain for _, gain in points])
+    return tuple((hz, float(gain)) for hz, gain in zip(hertz, sums, strict=True))
+
+
 def room(rng: np.random.Generator, *, seconds: float, dark_hz: float, before_seconds: float) -> Wave:
     """Return the response `(2, samples)` of a room without the direct sound, of energy 1 a side.
 
@@ -118,15 +128,15 @@ def convolve(parts: Sequence[tuple[Wave, Wave]], *, samples: int) -> Wave:
     """Send parts through their filters and add them.
 
     Args:
-        parts: waves `(1 or 2, samples)` with responses `(2, taps)`; a side of two goes through its side's response.
+        parts: waves with responses, each `(1 or 2, ...)`; a side of two goes through its side's response. At least
+            one part; all responses have as many channels.
         samples: of the result; what rings longer is cut.
 
     Returns:
-        `(2, samples)`.
+        `(channels, samples)`: one channel where waves and responses have one.
     """
-    out = np.zeros((2, samples), np.float32)
-    if not parts:
-        return out
+    channels = max(len(each) for part in parts for each in part)
+    out = np.zeros((channels, samples), np.float32)
     taps = max(filtered.shape[1] for _, filtered in parts)
     size = SHORT_BLOCK if taps <= SHORT_BLOCK // 4 else BLOCK
     while size < 2 * taps:
