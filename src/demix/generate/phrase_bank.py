@@ -1,9 +1,8 @@
 """Phrases of all singers, measured once and kept on disk, each at four speeds.
 
-A take is the whole recording's phrases sung slower or faster at the same pitch (Rubber Band). Resampling a take then
-moves the pitch at the cost of time, so any pitch within three semitones comes at four lengths, without any more work than
-resampling. The speeds are apart by 1, 3, 4 and 7 semitones of such moves: a second voice these intervals away fits to
-the length of the first.
+A take is all phrases of a recording, slower or faster at the same pitch (Rubber Band). Resampling a take then moves the
+pitch at the cost of time, so any pitch within three semitones comes at four lengths for no more work than that. The
+speeds are apart by 1, 3, 4 and 7 semitones of such moves: a second voice these intervals away lasts as long as the first.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from demix.data import Track, folder, free, open_dataset
 from demix.data.track import SPLITS
 from demix.errors import DemixError
 from demix.files import atomic_folder
-from demix.generate.phrases import PHRASE, Audio, cut, measure
+from demix.generate.phrases import PHRASE, Audio, cut, key_of, measure
 
 FORMAT = 1  # raise it when the same recording makes other phrases
 TAKES = (-4, -1, 0, 3)  # length = recorded length * 2 ** (take / 12)
@@ -35,6 +34,7 @@ class Source:
 
     Args:
         name: folder of the recording's data set and the song's name.
+        key: of all its phrases, `key_of`.
         phrases: rows of `PHRASE`.
         pitch: the phrases' pitch tracks one after another, MIDI keys, NaN without pitch.
         takes: for every one of `TAKES` the phrases' audio one after another, `(samples, 2)` int16.
@@ -42,6 +42,7 @@ class Source:
     """
 
     name: str
+    key: tuple[int, bool]
     phrases: npt.NDArray[np.void]
     pitch: npt.NDArray[np.float32]
     takes: dict[int, npt.NDArray[np.int16]]
@@ -116,7 +117,7 @@ def _songs(root: Path) -> list[Track]:
 
 
 def _refuse_held_out(tracks: Sequence[Track]) -> None:
-    """Refuse whole songs of which the shipped set keeps a cut for validation or test: a folder of them has no splits."""
+    """Refuse songs of which the shipped set keeps a cut for validation or test: whole ones come without splits."""
     try:
         kept = {track.name.lower(): track.split for track in free.tracks() if track.split != "train"}
     except DemixError:  # not in a checkout: there is nothing to score on either
@@ -152,13 +153,13 @@ def _open(track: Track, path: Path, cache: Path, on_source: Callable[[str], None
 
 
 def _save(waveform: Audio, part: Path) -> None:
+    waveform = waveform * np.float32(PEAK / max(float(np.abs(waveform).max(initial=0.0)), 1e-3))
     bounds = cut(waveform)
     rows, pitch = measure(waveform, bounds)
     np.save(part / "phrases.npy", rows)
     np.save(part / "pitch.npy", pitch)
-    scale = PEAK / max(float(np.abs(waveform).max(initial=0.0)), 1e-4)
     for take in TAKES:
-        sung = [np.zeros((0, 2), dtype=np.int16), *_stretch(waveform * np.float32(scale), bounds, take)]
+        sung = [np.zeros((0, 2), dtype=np.int16), *_stretch(waveform, bounds, take)]
         np.save(part / f"take{take:+d}.npy", np.concatenate(sung))
         np.save(part / f"ends{take:+d}.npy", np.cumsum([len(each) for each in sung[1:]], dtype=np.int64))
 
@@ -181,8 +182,10 @@ def _load(name: str, where: Path) -> Source:
     rows = np.load(where / "phrases.npy")
     if rows.dtype != PHRASE:
         raise ValueError("phrases of another make")
+    heard = (rows["classes"] * (rows["voiced"] * rows["samples"])[:, None]).sum(axis=0)
     return Source(
         name,
+        key_of(heard),
         rows,
         np.load(where / "pitch.npy"),
         {take: np.load(where / f"take{take:+d}.npy", mmap_mode="r") for take in TAKES if len(rows)},

@@ -40,7 +40,8 @@ PHRASE = np.dtype(
         ("pitch", "f4"),  # median, MIDI keys with fractions; NaN where nothing has a pitch
         ("tuning", "f4"),  # semitones above the nearest keys, -0.5 to 0.5
         ("voiced", "f4"),  # share of the frames that have a pitch
-        ("level", "f4"),  # dBFS, over the sounding frames
+        ("level", "f4"),  # dBFS, of the loud parts
+        ("narrow_level", "f4"),  # the same of `narrow`
         ("classes", "f4", (12,)),  # share of each pitch class, C first, of the voiced frames, tuning taken off
         ("onsets", "f4", (ONSETS,)),  # of syllables, seconds into the phrase; NaN where there are fewer
         ("track", "i8", (2,)),  # first frame and number of frames in the pitch tracks of the recording
@@ -68,7 +69,9 @@ def cut(waveform: Audio) -> list[tuple[int, int]]:
         else:
             joined.append([begin, end])
     smooth = np.convolve(power, np.full(5, 0.2), mode="same")
-    pieces = [piece for begin, end in joined if end - begin >= LEAST_SECONDS * 100 for piece in _split(smooth, begin, end)]
+    pieces = [
+        piece for begin, end in joined if end - begin >= LEAST_SECONDS * 100 for piece in _split(smooth, begin, end)
+    ]
     before, after = (int(seconds * 100) for seconds in AROUND_SECONDS)
     phrases = []
     for index, (begin, end) in enumerate(pieces):
@@ -123,9 +126,8 @@ def measure(waveform: Audio, bounds: list[tuple[int, int]]) -> tuple[npt.NDArray
         row["pitch"] = np.median(voiced) if len(voiced) else np.nan
         row["tuning"], row["voiced"] = tuning, len(voiced) / max(1, len(track))
         row["classes"] = _share(np.bincount(np.rint(voiced - tuning).astype(int) % 12, minlength=12))
-        power = frame_power(phrase)
-        row["level"] = 10 * np.log10(power[is_sounding(power)].mean())
-        row["onsets"], row["attack"] = _onsets(phrase, power)
+        row["level"], row["narrow_level"] = _level(phrase), _level(narrow(phrase))
+        row["onsets"], row["attack"] = _onsets(phrase)
         done += len(track)
     return rows, np.concatenate([*tracks, np.zeros(0, dtype=np.float32)])
 
@@ -140,7 +142,7 @@ def pitch_track(waveform: Audio) -> npt.NDArray[np.float32]:
         DemixError: when librosa is not installed.
     """
     hertz = _librosa().pyin(
-        _narrow(waveform),
+        _slow(waveform),
         fmin=LOWEST_HZ,
         fmax=HIGHEST_HZ,
         sr=PITCH_RATE,
@@ -150,6 +152,12 @@ def pitch_track(waveform: Audio) -> npt.NDArray[np.float32]:
         n_thresholds=20,
     )[0]
     return (69 + 12 * np.log2(hertz / 440)).astype(np.float32)
+
+
+def narrow(waveform: Audio) -> Audio:
+    """Return a recording as one channel, `(1, samples)`: the middle, or the left where left and right cancel out."""
+    middle = waveform.mean(axis=0, keepdims=True)
+    return middle if np.square(middle).sum() >= 0.5 * np.square(waveform[:1]).sum() else waveform[:1]
 
 
 def key_of(classes: npt.NDArray[np.floating]) -> tuple[int, bool]:
@@ -181,22 +189,28 @@ def _share(counts: npt.NDArray[np.int64]) -> Floats:
     return counts / max(1, counts.sum())
 
 
-def _onsets(phrase: Audio, power: Floats) -> tuple[Floats, float]:
+def _level(phrase: Audio) -> float:
+    """Return the level in dBFS of what is within 12 dB of the loudest twentieth of a second."""
+    power = frame_power(phrase)
+    blocks = power[: len(power) // 5 * 5].reshape(-1, 5).mean(axis=1) if len(power) >= 5 else power
+    return float(10 * np.log10(max(blocks[blocks >= blocks.max() / 16].mean(), 1e-12)))
+
+
+def _onsets(phrase: Audio) -> tuple[Floats, float]:
     """Return the starts of syllables in seconds, and when the first is heard: at half of the usual loudness."""
-    found = _librosa().onset.onset_detect(y=_narrow(phrase), sr=PITCH_RATE, hop_length=128, units="time")
+    power = frame_power(phrase)
+    found = _librosa().onset.onset_detect(y=_slow(phrase), sr=PITCH_RATE, hop_length=128, units="time")
     onsets = np.full(ONSETS, np.nan)
     onsets[: min(ONSETS, len(found))] = found[:ONSETS]
     loud = power >= np.percentile(power, 90) / 4
     return onsets, float(np.argmax(loud)) / 100
 
 
-def _narrow(waveform: Audio) -> Audio:
-    """Return one channel at 11 kHz. The louder of middle and left: the middle of a wide choir may cancel out."""
+def _slow(waveform: Audio) -> Audio:
+    """Return one channel at 11 kHz, `(samples,)`."""
     import soxr
 
-    middle = waveform.mean(axis=0)
-    mono = middle if (middle**2).sum() >= 0.5 * (waveform[0] ** 2).sum() else waveform[0]
-    return np.ascontiguousarray(soxr.resample(mono, SAMPLE_RATE, PITCH_RATE))
+    return np.ascontiguousarray(soxr.resample(narrow(waveform)[0], SAMPLE_RATE, PITCH_RATE))
 
 
 def _librosa() -> Any:
