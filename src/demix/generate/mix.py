@@ -11,7 +11,8 @@ from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from demix.config import SAMPLE_RATE, STEMS
 from demix.generate import space
-from demix.generate.drum_kits import draw_kit
+from demix.generate.drum_kits import ELECTRONIC_PROGRAMS, draw_kit
+from demix.generate.drum_loops import Loop, lay_loop
 from demix.generate.drum_sources import FileKit
 from demix.generate.effects import Wave, compression, crush, draw, level, peaks
 from demix.generate.fonts import Font
@@ -26,6 +27,7 @@ LOOK_STEPS = 12  # of the limiter, of `effects.STEP` samples: 35 ms before and a
 LEVELS_DB = {"vocals": (-5.5, 2.5), "drums": (-4.5, 2.7), "bass": (-6.8, 2.7), "other": (-6.0, 2.7)}
 LOUDNESS_DB = (-17.0, 2.8)  # dBFS of the mixture's sounding level: mean and spread
 LOUDNESS_RANGE_DB = (-23.0, -10.0)
+LOOP_CHANCE = {True: 0.5, False: 0.1}  # that a loop lies under the drums, of a machine and of others
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Instruments:
         fonts: General MIDI SoundFonts, at least one.
         drum_fonts: SoundFonts of one kit.
         kits: drum kits of files.
+        loops: drum loops.
         bank: where notes are kept.
     """
 
     fonts: Sequence[Font]
     drum_fonts: Sequence[Font]
     kits: Sequence[FileKit]
+    loops: Sequence[Loop]
     bank: NoteBank
 
 
@@ -89,7 +93,7 @@ def mix(song: Song, vocals: Wave, instruments: Instruments, rng: np.random.Gener
         if stem == "vocals":
             wave = _vocals(vocals, desk)
         elif stem == "drums":
-            wave = _drums(parts, instruments, desk, samples)
+            wave = _drums(song, parts, instruments, desk, samples)
         else:
             wave = _tonal(parts, instruments, desk, samples)
         if wave is not None:
@@ -167,7 +171,9 @@ def _send(
     return wave, filtered
 
 
-def _drums(parts: Sequence[Part], instruments: Instruments, desk: Desk, samples: int) -> Wave | None:
+def _drums(
+    song: Song, parts: Sequence[Part], instruments: Instruments, desk: Desk, samples: int
+) -> Wave | None:
     if not parts:
         return None
     rng = desk.rng
@@ -183,6 +189,14 @@ def _drums(parts: Sequence[Part], instruments: Instruments, desk: Desk, samples:
     )
     wave = play_drums(parts[0].notes, kit, samples=samples, dynamics=rng.uniform(0.7, 1.8))
     desk.sources.update(kit.sources())
+    if rng.random() < LOOP_CHANCE[parts[0].program in ELECTRONIC_PROGRAMS]:
+        laid = lay_loop(song, instruments.loops, rng, samples=samples)
+        if laid is not None:
+            loop, used = laid
+            if desk.width == 0:
+                loop = np.repeat(loop.mean(axis=0, keepdims=True), 2, axis=0)
+            wave += loop * np.float32(level(wave) * 10 ** (rng.uniform(-14, -2) / 20) / max(level(loop), 1e-6))
+            desk.sources.add(used.licence)
     if rng.random() < 0.6:
         wave = crush(wave, gain_db=rng.uniform(-4, 18), mix=rng.uniform(0.1, 0.6))
     if rng.random() < 0.4:

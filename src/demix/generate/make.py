@@ -1,0 +1,274 @@
+"""Generated songs as a data set: a folder a song, made by several processes, whole or not there.
+
+A song is a function of the seed, its number and the sound sources. What is there is kept, so that the same command goes
+on where it was interrupted and a greater number adds songs.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demix.config import SAMPLE_RATE, STEMS
+from demix.errors import DemixError
+from demix.files import atomic, atomic_folder
+from demix.generate.compose import write_song
+from demix.generate.drum_loops import find_loops
+from demix.generate.drum_sources import hydrogen_kits, one_shots
+from demix.generate.effects import Wave
+from demix.generate.fonts import find_drum_fonts, find_fonts
+from demix.generate.mix import Instruments, mix
+from demix.generate.note_bank import NoteBank
+from demix.generate.score import Section, Song
+from demix.generate.singers import Bank, open_bank, sing
+from demix.rows import write_rows
+
+FORMAT = 1  # raise it when the same seed makes other songs
+RECORD_FILE = "song.json"
+SONGS_FILE = "songs.csv"
+README_FILE = "README.md"
+FIELDS = ("song", "seed", "style", "bpm", "tonic", "scale", "seconds", "programs", "sources")
+NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make.
+
+    Args:
+        out: folder of the data set.
+        songs: how many.
+        seed: of all of them.
+        vocals: folders with singing.
+        loops: folders with drum loops.
+        cache: folder of what is kept between songs and runs.
+        longest_seconds: songs are cut there; None leaves them as they are.
+    """
+
+    out: Path
+    songs: int
+    seed: int
+    vocals: tuple[Path, ...]
+    loops: tuple[Path, ...]
+    cache: Path
+    longest_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Studio:
+    """All that songs are made of, opened once."""
+
+    instruments: Instruments
+    singers: Bank
+
+
+def open_studio(plan: Plan, on_source: Callable[[str], None] | None = None) -> Studio:
+    """Open the sound sources.
+
+    Args:
+        plan: names their folders.
+        on_source: told the name of each singer's recording whose phrases are cut now, which takes a while.
+
+    Raises:
+        DemixError: when FluidSynth, every SoundFont, or a folder is missing, or a file cannot be read.
+    """
+    bank = NoteBank(plan.cache / "notes")
+    loops = find_loops(plan.loops)
+    instruments = Instruments(find_fonts(), find_drum_fonts(), [*hydrogen_kits(), *one_shots()], loops, bank)
+    singers = open_bank(plan.vocals, cache=plan.cache / "phrases", on_source=on_source)
+    return Studio(instruments, singers)
+
+
+def make_songs(
+    plan: Plan,
+    *,
+    jobs: int = 1,
+    on_song: Callable[[str], None] | None = None,
+    on_source: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Make the songs of a plan that are not there yet, and the lists of all that are.
+
+    Args:
+        plan: what to make.
+        jobs: processes.
+        on_song: told the name of every song that is there, in the order in which they get ready.
+        on_source: as for `open_studio`.
+
+    Returns:
+        The songs' folders.
+
+    Raises:
+        DemixError: for a plan that cannot be carried out; songs that are done stay.
+    """
+    if plan.songs < 1 or plan.seed < 0 or jobs < 1:
+        raise DemixError(
+            f"generate: expected at least one song, one job and a seed from 0, received {plan.songs} songs, {jobs} jobs, "
+            f"seed {plan.seed}"
+        )
+    told = on_song or (lambda name: None)
+    missing = []
+    for number in range(plan.songs):
+        if read_record(song_folder(plan, number)).get("made_from") == made_from(plan, number):
+            told(song_folder(plan, number).name)
+        else:
+            missing.append(number)
+    if missing:
+        studio = open_studio(plan, on_source)  # here first: what is wrong is said once, caches are filled by one
+        if jobs == 1 or len(missing) == 1:
+            for number in missing:
+                make_song(plan, number, studio)
+                told(song_folder(plan, number).name)
+        else:
+            _make_parallel(plan, missing, jobs, told)
+    write_lists(plan.out)
+    return [song_folder(plan, number) for number in range(plan.songs)]
+
+
+def make_song(plan: Plan, number: int, studio: Studio) -> None:
+    """Write, play, mix and save one song; its folder appears whole."""
+    seed = song_seed(plan, number)
+    song = write_song(seed)
+    if plan.longest_seconds is not None:
+        song = shorten(song, plan.longest_seconds)
+    vocals = sing(song, studio.singers, np.random.default_rng([seed, 1]))
+    stems, sources = mix(song, vocals, studio.instruments, np.random.default_rng([seed, 2]))
+    folder = song_folder(plan, number)
+    with atomic_folder(folder, mark=RECORD_FILE) as part:
+        for stem, wave in zip(STEMS, stems, strict=True):
+            if wave.any():  # a stem without a file is silence
+                write_flac(part / f"{stem}.flac", wave)
+        record = {
+            "made_from": made_from(plan, number),
+            "song": folder.name,
+            "seed": seed,
+            "style": song.style,
+            "bpm": song.bpm,
+            "tonic": NOTES[song.tonic],
+            "scale": list(song.scale),
+            "seconds": song.seconds,
+            "programs": {each.name: each.program for each in song.parts if each.stem != "vocals"},
+            "sections": [asdict(section) for section in song.sections],
+            "sources": sources,
+        }
+        (part / RECORD_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+def song_folder(plan: Plan, number: int) -> Path:
+    """Return where a song lies; its name is unique also among songs of other seeds."""
+    return plan.out / "train" / f"generated-{plan.seed}-{number:05d}"
+
+
+def song_seed(plan: Plan, number: int) -> int:
+    """Return the seed of a song."""
+    return int(np.random.SeedSequence((plan.seed, number)).generate_state(1)[0])
+
+
+def made_from(plan: Plan, number: int) -> dict[str, Any]:
+    """Return what a song depends on besides the sound sources."""
+    return {"format": FORMAT, "seed": plan.seed, "number": number, "longest_seconds": plan.longest_seconds}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what a song's folder says about it; nothing where there is none."""
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def shorten(song: Song, seconds: float) -> Song:
+    """Cut a song off."""
+    if song.seconds <= seconds:
+        return song
+    parts = tuple(
+        replace(part, notes=tuple(note for note in part.notes if note.start < seconds - 0.1)) for part in song.parts
+    )
+    sections = tuple(
+        Section(each.name, each.start, min(each.length, seconds - each.start), each.energy)
+        for each in song.sections
+        if each.start < seconds
+    )
+    return replace(song, parts=tuple(part for part in parts if part.notes), sections=sections, seconds=seconds)
+
+
+def write_flac(path: Path, wave: Wave) -> None:
+    """Write a stem `(channels, samples)` below full scale with 16 bits."""
+    import soundfile
+
+    samples = np.rint(wave.T * np.float32(32767)).astype(np.int16)
+    try:
+        soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.2)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DemixError(f"{path}: cannot be written ({error}); free some room or choose another folder") from error
+
+
+def write_lists(out: Path) -> None:
+    """Write the table of all songs and the text that says where their sounds come from."""
+    records = [read_record(path.parent) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))]
+    rows = [
+        [
+            " ".join(map(str, record[name]))
+            if name == "scale"
+            else "; ".join(f"{part} {program}" for part, program in record[name].items())
+            if name == "programs"
+            else "; ".join(record[name])
+            if name == "sources"
+            else record[name]
+            for name in FIELDS
+        ]
+        for record in records
+    ]
+    write_rows(out / SONGS_FILE, FIELDS, rows)
+    used: dict[str, int] = {}
+    for record in records:
+        for source in record["sources"]:
+            used[source] = used.get(source, 0) + 1
+    lines = [
+        f"# {len(records)} generated songs",
+        "",
+        "Written by `demix data generate`: composed by rules, played on free sounds, sung by free recordings cut to "
+        f"phrases. `{SONGS_FILE}` names the sounds of every song; the singers' licences are those of their folders.",
+        "",
+        *(f"- {source} ({count} songs)" for source, count in sorted(used.items())),
+        "",
+    ]
+    with atomic(out / README_FILE) as file:
+        file.write("\n".join(lines).encode())
+
+
+_studio: Studio | None = None  # of a worker process
+
+
+def _open_worker(plan: Plan) -> None:
+    global _studio
+    _studio = open_studio(plan)
+
+
+def _make_in_worker(plan: Plan, number: int) -> str:
+    if _studio is None:
+        raise RuntimeError("a worker makes songs after it has opened its studio")
+    make_song(plan, number, _studio)
+    return song_folder(plan, number).name
+
+
+def _make_parallel(plan: Plan, missing: Sequence[int], jobs: int, told: Callable[[str], None]) -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: one core each
+    with ProcessPoolExecutor(
+        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=_open_worker, initargs=(plan,)
+    ) as pool:
+        waiting = {pool.submit(_make_in_worker, plan, number) for number in missing}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_EXCEPTION, timeout=0.5)
+                for each in done:
+                    told(each.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
