@@ -121,7 +121,7 @@ class Kit:
         font, bank, program = kit
         velocity = (30, 70, 100, 120)[layer]
         for each in (key, *NEAREST.get(key, ())):
-            wave, _ = self.bank.note(font, bank, program, each, velocity=velocity, seconds=min(ring, 2.5))
+            wave = self.bank.note(font, bank, program, each, velocity=velocity, seconds=min(ring, 2.5))
             if wave.any():
                 return wave
         return np.zeros((1, 1), np.float32)
@@ -171,7 +171,9 @@ def draw_kit(
     pieces = {}
     for kind, (level_db, wet, most, ring) in PIECES.items():
         kit = fitting[int(rng.integers(len(fitting)))] if rng.random() < others else main
-        curve = [(hz, rng.normal(0, 2.0) + (bright if hz > 3000 else 0)) for hz in (60, 150, 400, 1000, 2500, 6000, 12000)]
+        curve = [
+            (hz, rng.normal(0, 2.0) + (bright if hz > 3000 else 0)) for hz in (60, 150, 400, 1000, 2500, 6000, 12000)
+        ]
         if kind in ("hat", "ride", "crash", "open"):
             curve = [(40, -30.0), (150, -18.0), (400, -6.0), *curve[3:]]
         if kind == "kick":

@@ -144,4 +144,3 @@ def _layers(folder: Path, instrument: ElementTree.Element) -> tuple[Path, ...]:
     if not found:
         found = [(1.0, folder / (instrument.findtext("filename") or "-"))]
     return tuple(path for _, path in sorted(found) if path.is_file())
-

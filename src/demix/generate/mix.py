@@ -14,7 +14,7 @@ from demix.generate import space
 from demix.generate.drum_kits import ELECTRONIC_PROGRAMS, draw_kit
 from demix.generate.drum_loops import Loop, lay_loop
 from demix.generate.drum_sources import FileKit
-from demix.generate.effects import Wave, compression, crush, draw, level, peaks
+from demix.generate.effects import STEP, Wave, apply, compress, compression, drive, level, peaks
 from demix.generate.fonts import Font
 from demix.generate.note_bank import NoteBank
 from demix.generate.part_player import play_drums, play_part
@@ -106,19 +106,21 @@ def mix(song: Song, vocals: Wave, instruments: Instruments, rng: np.random.Gener
 
 def master(stems: Wave, rng: np.random.Generator) -> None:
     """Glue and limit stems `(4, 2, samples)` in place by gains measured on their sum and equal for all."""
-    mixture = stems.sum(axis=0)
+    mixture = stems[0] + stems[1]
+    mixture += stems[2]
+    mixture += stems[3]
+    curve = np.ones(-(-stems.shape[2] // STEP))
     if rng.random() < 0.5:
-        glue = compression(mixture, threshold_db=rng.uniform(-6, 0), ratio=rng.uniform(1.3, 2.5), seconds=0.08)
-        stems *= glue
-        mixture *= glue
+        threshold_db, ratio = rng.uniform(-6, 0), rng.uniform(1.3, 2.5)
+        curve = compression(mixture, threshold_db=threshold_db, ratio=ratio, seconds=0.08)
     low, high = LOUDNESS_RANGE_DB
-    loudness = np.clip(rng.normal(*LOUDNESS_DB), low, high)
-    gain = 10 ** (loudness / 20) / max(level(mixture), 1e-6)
-    loudest = np.maximum.reduce([peaks(mixture), *(peaks(stem) for stem in stems)]) * gain
-    needed = np.minimum(1.0, PEAK / np.maximum(loudest, 1e-9))
+    curve *= 10 ** (np.clip(rng.normal(*LOUDNESS_DB), low, high) / 20) / max(level(mixture), 1e-6)
+    loudest = np.maximum.reduce([peaks(mixture), *(peaks(stem) for stem in stems)])
+    around = np.maximum(curve, np.maximum(np.append(curve[1:], 0), np.append(0, curve[:-1])))
+    needed = np.minimum(1.0, PEAK / np.maximum(loudest * around, 1e-9))
     width = 2 * LOOK_STEPS + 1
-    curve = uniform_filter1d(minimum_filter1d(needed, width + 2, mode="nearest"), width, mode="nearest")
-    stems *= draw(gain * curve, stems.shape[2])
+    curve *= uniform_filter1d(minimum_filter1d(needed, width + 2, mode="nearest"), width, mode="nearest")
+    apply(stems, curve)
 
 
 def _draw_desk(song: Song, rng: np.random.Generator) -> Desk:
@@ -149,31 +151,30 @@ def _tonal(parts: Sequence[Part], instruments: Instruments, desk: Desk, samples:
         desk.sources.add(timbre.font.licence)
         for take in range(timbre.takes):
             wave = play_part(part.notes, timbre, instruments.bank, samples=samples, take=take)
-            wave = colour(wave, timbre)
+            wave = colour(wave, timbre, channels=2 if desk.width else 1)
             loud = level(wave)
             if loud < 1e-5:
                 continue
-            wave = wave * np.float32(10 ** (timbre.level_db / 20) / loud / timbre.takes**0.5)
+            gain = 10 ** (timbre.level_db / 20) / loud / timbre.takes**0.5
             pan = -timbre.pan if take else timbre.pan
             send, echo = 10 ** (timbre.send_db / 20), desk.echo if timbre.echo else None
-            sends.append(_send(wave, timbre.curve, desk, pan=pan, send=send, echo=echo))
+            sends.append(_send(wave, timbre.curve, desk, gain=gain, pan=pan, send=send, echo=echo))
     return space.convolve(sends, samples=samples) if sends else None
 
 
 def _send(
-    wave: Wave, curve: space.Curve, desk: Desk, *, pan: float, send: float, echo: space.Echo | None
+    wave: Wave, curve: space.Curve, desk: Desk, *, gain: float, pan: float, send: float, echo: space.Echo | None
 ) -> tuple[Wave, Wave]:
     """Return a part and its filter; both of one channel where the song has one."""
     whole = space.add_curves(curve, desk.tilt)
     filtered = space.response(whole, pan=pan, hall=desk.hall if send > 0.004 else None, send=send, echo=echo)
+    filtered *= np.float32(gain)
     if desk.width == 0:
-        return wave.mean(axis=0, keepdims=True), filtered[:1]
+        return wave.mean(axis=0, keepdims=True) if len(wave) == 2 else wave, filtered[:1]
     return wave, filtered
 
 
-def _drums(
-    song: Song, parts: Sequence[Part], instruments: Instruments, desk: Desk, samples: int
-) -> Wave | None:
+def _drums(song: Song, parts: Sequence[Part], instruments: Instruments, desk: Desk, samples: int) -> Wave | None:
     if not parts:
         return None
     rng = desk.rng
@@ -198,9 +199,9 @@ def _drums(
             wave += loop * np.float32(level(wave) * 10 ** (rng.uniform(-14, -2) / 20) / max(level(loop), 1e-6))
             desk.sources.add(used.licence)
     if rng.random() < 0.6:
-        wave = crush(wave, gain_db=rng.uniform(-4, 18), mix=rng.uniform(0.1, 0.6))
+        wave = drive(wave, gain_db=rng.uniform(-4, 18), mix=rng.uniform(0.1, 0.6))
     if rng.random() < 0.4:
-        wave = wave * compression(wave, threshold_db=-4, ratio=rng.uniform(1.5, 4), seconds=rng.uniform(0.02, 0.12))
+        wave = compress(wave, threshold_db=-4, ratio=rng.uniform(1.5, 4), seconds=rng.uniform(0.02, 0.12))
     return wave
 
 
@@ -208,13 +209,13 @@ def _vocals(wave: Wave, desk: Desk) -> Wave | None:
     if not wave.any():
         return None
     rng = desk.rng
-    if desk.width == 0 or rng.random() < 0.5:
-        wave = wave.mean(axis=0, keepdims=True)
-    wave = wave * compression(wave, threshold_db=rng.uniform(-10, -3), ratio=rng.uniform(2, 5), seconds=0.03)
+    wave = wave.mean(axis=0, keepdims=True) if desk.width == 0 or rng.random() < 0.5 else wave.copy()
+    wave = compress(wave, threshold_db=rng.uniform(-10, -3), ratio=rng.uniform(2, 5), seconds=0.03)
     if rng.random() < 0.25:
-        wave = crush(wave, gain_db=rng.uniform(-6, 14), mix=rng.uniform(0.1, 0.6))
+        wave = drive(wave, gain_db=rng.uniform(-6, 14), mix=rng.uniform(0.1, 0.6))
     curve = draw_curve((110, 12000), rng, spread_db=2.0)
     echo = desk.echo if rng.random() < 0.35 else None
     return space.convolve(
-        [_send(wave, curve, desk, pan=0.0, send=10 ** (rng.uniform(-24, -8) / 20), echo=echo)], samples=wave.shape[1]
+        [_send(wave, curve, desk, gain=1.0, pan=0.0, send=10 ** (rng.uniform(-24, -8) / 20), echo=echo)],
+        samples=wave.shape[1],
     )

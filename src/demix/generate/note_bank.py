@@ -28,6 +28,11 @@ STEREO_DB = -14.0  # of the side against the middle; a narrower note is kept as 
 HEAD = np.dtype([("scale", "<f4"), ("channels", "<i4")])
 
 
+def nearest_layer(velocity: int) -> int:
+    """Return the one of `LAYERS` that a note of some velocity is taken from."""
+    return min(LAYERS, key=lambda layer: abs(layer - velocity))
+
+
 @dataclass
 class NoteBank:
     """Notes by what they are, in memory and on disk.
@@ -43,7 +48,7 @@ class NoteBank:
     _bytes: int = 0
     _players: dict[str, Player] = field(default_factory=dict)
 
-    def note(self, font: Font, bank: int, program: int, key: int, *, velocity: int, seconds: float) -> tuple[Wave, int]:
+    def note(self, font: Font, bank: int, program: int, key: int, *, velocity: int, seconds: float) -> Wave:
         """Return a note that sounds for at least `seconds` (as long as the instrument itself lasts, 12 s at most).
 
         Args:
@@ -55,9 +60,10 @@ class NoteBank:
             seconds: how long the key is held.
 
         Returns:
-            The wave `(channels, samples)` with one channel or two, not to be written to, and the layer's velocity.
+            The wave `(channels, samples)` with one channel or two, not to be written to, as loud as it is at
+            `nearest_layer(velocity)`.
         """
-        layer = min(range(len(LAYERS)), key=lambda each: abs(LAYERS[each] - velocity))
+        layer = LAYERS.index(nearest_layer(velocity))
         length = next((number for number, most in enumerate(CLASSES_SECONDS) if most >= seconds), -1)
         length = length % len(CLASSES_SECONDS)
         known = (font.identity, bank, program, key, layer, length)
@@ -70,7 +76,7 @@ class NoteBank:
                 self._bytes -= self._held.popitem(last=False)[1].nbytes
         else:
             self._held.move_to_end(known)
-        return wave, LAYERS[layer]
+        return wave
 
     def _read(self, font: Font, known: tuple[str, int, int, int, int, int]) -> Wave:
         identity, bank, program, key, layer, length = known

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+import soxr
 
 from demix.config import SAMPLE_RATE
 from demix.generate.drum_kits import CHOKES, Kit
-from demix.generate.note_bank import CLASSES_SECONDS, NoteBank, Wave
+from demix.generate.note_bank import CLASSES_SECONDS, NoteBank, Wave, nearest_layer
 from demix.generate.score import Note
 from demix.generate.timbres import Timbre
 
@@ -30,21 +31,21 @@ def play_part(notes: Sequence[Note], timbre: Timbre, bank: NoteBank, *, samples:
     rng = np.random.default_rng([timbre.seed, take])
     bend = float(2 ** ((timbre.bend_cents + (rng.normal(0, 5) if take else 0)) / 1200))
     late = rng.normal(0, timbre.loose_seconds, len(notes)) if take else np.zeros(len(notes))
-    sounds: dict[tuple[int, int, float], tuple[Wave, int]] = {}
+    sounds: dict[tuple[int, int, float], Wave] = {}
     out = np.zeros((1, samples), np.float32)
     fades = _fades(timbre.release_seconds)
     for note, later in zip(notes, late, strict=True):
         held = max(LEAST_SECONDS, note.length) + timbre.ring_seconds
         key = note.pitch - timbre.shift
         need = next((each for each in CLASSES_SECONDS if each >= held), CLASSES_SECONDS[-1])
-        known = (key, note.velocity // 8, need)
+        layer = nearest_layer(note.velocity)
+        known = (key, layer, need)
         if known not in sounds:
-            wave, layer = bank.note(timbre.font, timbre.bank, timbre.program, key, velocity=note.velocity, seconds=need)
+            wave = bank.note(timbre.font, timbre.bank, timbre.program, key, velocity=layer, seconds=need)
             if not timbre.wide and len(wave) == 2:
                 wave = wave.mean(axis=0, keepdims=True)
-            factor = bend * 2 ** (timbre.shift / 12)
-            sounds[known] = (wave if factor == 1 else _resample(wave, factor), layer)
-        wave, layer = sounds[known]
+            sounds[known] = _resample(wave, bend * 2 ** (timbre.shift / 12))
+        wave = sounds[known]
         if len(wave) > len(out):
             out = np.repeat(out, 2, axis=0)
         gain = (note.velocity / layer) ** timbre.dynamics * (layer / 100) ** (timbre.dynamics - 2)
@@ -88,8 +89,7 @@ def _fades(seconds: float) -> Wave:
 
 
 def _resample(wave: Wave, factor: float) -> Wave:
-    """Play a wave faster by a factor, between its samples along straight lines."""
-    at = np.arange(0, wave.shape[1] - 1, factor, dtype=np.float64)
-    whole = at.astype(np.int32)
-    part = (at - whole).astype(np.float32)
-    return wave[:, whole] * (1 - part) + wave[:, whole + 1] * part
+    """Play a wave faster by a factor."""
+    if factor == 1:
+        return wave
+    return soxr.resample(wave.T, SAMPLE_RATE * factor, SAMPLE_RATE, quality="LQ").T

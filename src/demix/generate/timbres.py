@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from demix.generate.effects import Wave, chorus, compression, crush, drive, tremolo
+from demix.generate.effects import Wave, chorus, compress, drive, tremolo
 from demix.generate.fonts import Font
 from demix.generate.space import Curve
 
@@ -90,9 +90,7 @@ FAMILIES = {
 ROLE_LEVELS_DB = {"chords": 0.0, "riff": 1.0, "arpeggio": -2.0, "pad": -3.0, "lead": 2.0, "bass": 0.0}
 
 
-def draw_timbre(
-    program: int, role: str, *, fonts: Sequence[Font], width: float, rng: np.random.Generator
-) -> Timbre:
+def draw_timbre(program: int, role: str, *, fonts: Sequence[Font], width: float, rng: np.random.Generator) -> Timbre:
     """Draw how a part sounds.
 
     Args:
@@ -134,19 +132,19 @@ def draw_timbre(
     return Timbre(**common)  # type: ignore[arg-type]
 
 
-def colour(wave: Wave, timbre: Timbre) -> Wave:
-    """Send a part through what is not linear: amplifier, compressor, tremolo, chorus."""
+def colour(wave: Wave, timbre: Timbre, *, channels: int) -> Wave:
+    """Send a part through what is not linear: amplifier, compressor, tremolo, chorus. The wave itself is used up."""
     if timbre.drive_db is not None:
         wave = drive(wave, gain_db=timbre.drive_db, bias=timbre.bias, tight_hz=timbre.tight_hz)
     if timbre.crush is not None:
-        wave = crush(wave, gain_db=timbre.crush[0], mix=timbre.crush[1])
+        wave = drive(wave, gain_db=timbre.crush[0], mix=timbre.crush[1])
     if timbre.ratio > 1:
-        wave = wave * compression(wave, threshold_db=-6, ratio=timbre.ratio, seconds=0.04)
+        wave = compress(wave, threshold_db=-6, ratio=timbre.ratio, seconds=0.04)
     if timbre.tremolo is not None:
         wave = tremolo(wave, hertz=timbre.tremolo[0], depth=timbre.tremolo[1])
     if timbre.chorus is not None:
         hertz, seconds, mix = timbre.chorus
-        wave = chorus(wave, hertz=hertz, depth_seconds=seconds, mix=mix)
+        wave = chorus(wave, hertz=hertz, depth_seconds=seconds, mix=mix, channels=channels)
     return wave
 
 
