@@ -1,8 +1,8 @@
 """Phrases of all singers, measured once and kept on disk, each at four speeds.
 
 A take is all phrases of a recording, slower or faster at the same pitch (Rubber Band). Resampling a take then moves the
-pitch at the cost of time, so any pitch within three semitones comes at four lengths for no more work than that. The
-speeds are apart by 1, 3, 4 and 7 semitones of such moves: a second voice these intervals away lasts as long as the first.
+pitch at the cost of time, so any pitch within three semitones comes at four lengths for no more work than that. Speeds
+are apart by 1, 3, 4 and 7 semitones of such moves: a second voice these intervals away lasts as long as the first.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demix import audio
-from demix.config import SAMPLE_RATE
+from demix.config import SAMPLE_RATE, STEMS
 from demix.data import Track, folder, free, open_dataset
 from demix.data.track import SPLITS
 from demix.errors import DemixError
@@ -26,6 +26,7 @@ FORMAT = 1  # raise it when the same recording makes other phrases
 TAKES = (-4, -1, 0, 3)  # length = recorded length * 2 ** (take / 12)
 PEAK = 0.9
 RECORD = "source.json"
+COPIED = 0.5  # a phrase that agrees with another stem of its song so much is that stem, exported under a wrong name
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,20 @@ def _open(track: Track, path: Path, cache: Path, on_source: Callable[[str], None
     waveform = folder.check_waveform(path, *audio.read(path))
     if not np.isfinite(waveform).all():
         raise DemixError(f"{path}: expected numbers, received samples that are none; export the recording again")
+    others = [folder.check_waveform(each, *audio.read(each)) for each in _other_stems(track)]
     with atomic_folder(where, mark=RECORD) as part:
-        _save(waveform, part)
+        _save(waveform, others, part)
         (part / RECORD).write_text(text, encoding="utf-8")
     return _load(name, where)
 
 
-def _save(waveform: Audio, part: Path) -> None:
+def _other_stems(track: Track) -> list[Path]:
+    return [path for path in track.paths if path.stem.lower() in STEMS and path.stem.lower() != "vocals"]
+
+
+def _save(waveform: Audio, others: Sequence[Audio], part: Path) -> None:
     waveform = waveform * np.float32(PEAK / max(float(np.abs(waveform).max(initial=0.0)), 1e-3))
-    bounds = cut(waveform)
+    bounds = [each for each in cut(waveform) if not any(_is_copy(waveform, other, each) for other in others)]
     rows, pitch = measure(waveform, bounds)
     np.save(part / "phrases.npy", rows)
     np.save(part / "pitch.npy", pitch)
@@ -162,6 +168,14 @@ def _save(waveform: Audio, part: Path) -> None:
         sung = [np.zeros((0, 2), dtype=np.int16), *_stretch(waveform, bounds, take)]
         np.save(part / f"take{take:+d}.npy", np.concatenate(sung))
         np.save(part / f"ends{take:+d}.npy", np.cumsum([len(each) for each in sung[1:]], dtype=np.int64))
+
+
+def _is_copy(waveform: Audio, other: Audio, bounds: tuple[int, int]) -> bool:
+    """Say whether another stem plays what a phrase sings; also where one of them is longer."""
+    start, end = bounds
+    one, two = (each[:, start : min(end, other.shape[1])].mean(axis=0) for each in (waveform, other))
+    power = float((one @ one) * (two @ two))
+    return power > 0 and abs(float(one @ two)) > COPIED * power**0.5
 
 
 def _stretch(waveform: Audio, bounds: list[tuple[int, int]], take: int) -> Iterator[npt.NDArray[np.int16]]:

@@ -1,8 +1,7 @@
 """From a recording of singing to phrases: where they begin and end, how high, when their syllables start.
 
 Singing is cut where it is silent; what goes on for longer than a phrase is cut where it is softest. Pitch is pYIN's
-(Mauch and Dixon, 2014), read from a copy at 11 kHz, which holds all that the pitch of a voice needs and is 20 times as
-fast as the singing.
+(Mauch and Dixon, 2014), read from a copy at 11 kHz, which holds all that the pitch of a voice needs.
 """
 
 from typing import Any
@@ -24,7 +23,7 @@ LEAST_SECONDS = 0.2
 GREATEST_SECONDS = 8.0
 AROUND_SECONDS = (0.02, 0.06)  # kept of what is softer, before and after
 PITCH_RATE = 11025
-PITCH_HOP = 256
+PITCH_HOP = 512
 LOWEST_HZ, HIGHEST_HZ = 65.0, 1050.0  # C2 to C6
 ONSETS = 32  # the first ones of a phrase are kept
 
@@ -68,6 +67,8 @@ def cut(waveform: Audio) -> list[tuple[int, int]]:
             joined[-1][1] = end
         else:
             joined.append([begin, end])
+    if not joined:
+        return []
     smooth = np.convolve(power, np.full(5, 0.2), mode="same")
     pieces = [
         piece for begin, end in joined if end - begin >= LEAST_SECONDS * 100 for piece in _split(smooth, begin, end)
@@ -107,7 +108,7 @@ def measure(waveform: Audio, bounds: list[tuple[int, int]]) -> tuple[npt.NDArray
         bounds: of `cut`.
 
     Returns:
-        One row of `PHRASE` each, and the pitch tracks one after another: MIDI keys every 256 / 11025 s, NaN where
+        One row of `PHRASE` each, and the pitch tracks one after another: MIDI keys every 512 / 11025 s, NaN where
         there is no pitch.
 
     Raises:
@@ -133,7 +134,7 @@ def measure(waveform: Audio, bounds: list[tuple[int, int]]) -> tuple[npt.NDArray
 
 
 def pitch_track(waveform: Audio) -> npt.NDArray[np.float32]:
-    """Return the pitch of a voice, `(frames,)`: MIDI keys every 256 / 11025 s, NaN where there is none.
+    """Return the pitch of a voice, `(frames,)`: MIDI keys every 512 / 11025 s, NaN where there is none.
 
     Args:
         waveform: `(channels, samples)`, 44.1 kHz.
