@@ -41,6 +41,7 @@ def generate(
     from demix.data.free import find_songs
     from demix.generate.make import Plan, make_songs
     from demix.report.generated_page import write_page
+    from demix.training.allocator import keep_freed_memory
 
     plan = Plan(
         out=out,
@@ -65,6 +66,7 @@ def generate(
             jobs=(os.cpu_count() or 1) if jobs is None else jobs,
             on_song=lambda name: progress.update(task, advance=1, description=name),
             on_source=lambda name: progress.update(task, description=f"cutting {name} to phrases"),
+            prepare=keep_freed_memory,
         )
         progress.update(task, description="writing the page")
         page = write_page(out)

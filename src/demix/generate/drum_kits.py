@@ -177,7 +177,7 @@ def draw_kit(
         if kind in ("hat", "ride", "crash", "open"):
             curve = [(40, -30.0), (150, -18.0), (400, -6.0), *curve[3:]]
         if kind == "kick":
-            curve += [(30, -3.0), (16000, -8.0)]
+            curve = [(30, -3.0), (60, curve[0][1] + 2.0), curve[1], (260, curve[2][1] - 5.0), *curve[3:], (16000, -8.0)]
         pan = rng.uniform(-most, most) * width
         pieces[kind] = Piece(
             kit=kit,

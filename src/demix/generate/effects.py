@@ -11,8 +11,8 @@ from demix.config import SAMPLE_RATE
 
 Wave = npt.NDArray[np.float32]
 
-STEP = 128  # samples between two values of a gain: 3 ms
-BLOCK = 256 * STEP  # samples worked on at once
+STEP = 256  # samples between two values of a gain: 6 ms
+BLOCK = 64 * STEP  # samples worked on at once
 QUIET = 1e-5  # of full scale; below it a level does not count
 
 
@@ -28,6 +28,11 @@ def level(wave: Wave) -> float:
     if not power.any():
         return 0.0
     return float(np.sqrt(power[power >= power.max() * 1e-3].mean()))
+
+
+def sounds(wave: Wave) -> bool:
+    """Say whether a wave is more than silence."""
+    return bool(wave.size and (wave.max() or wave.min()))
 
 
 def drive(wave: Wave, *, gain_db: float, bias: float = 0.0, tight_hz: float = 0.0, mix: float = 1.0) -> Wave:
@@ -157,9 +162,9 @@ def chorus(wave: Wave, *, hertz: float, depth_seconds: float, mix: float, channe
             times = (start + STEP * np.arange(-(-size // STEP) + 1)) / SAMPLE_RATE
             swing = np.sin(2 * np.pi * hertz * times + channel * np.pi / 2)
             delay = draw((0.007 + depth_seconds * (1 + swing)) * SAMPLE_RATE, size)
-            whole = delay.astype(np.int32)
+            whole = np.floor(delay)
             delay -= whole
-            at = np.arange(start + before, start + before + size, dtype=np.int32) - whole
+            at = np.arange(start + before, start + before + size) - whole.astype(np.int64)
             late = source.take(at)
             earlier = source.take(at - 1)
             earlier -= late

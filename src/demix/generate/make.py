@@ -6,6 +6,7 @@ on where it was interrupted and a greater number adds songs.
 
 import json
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +22,7 @@ from demix.files import atomic, atomic_folder
 from demix.generate.compose import write_song
 from demix.generate.drum_loops import find_loops
 from demix.generate.drum_sources import hydrogen_kits, one_shots
-from demix.generate.effects import Wave
+from demix.generate.effects import Wave, sounds
 from demix.generate.fonts import find_drum_fonts, find_fonts
 from demix.generate.mix import Instruments, mix
 from demix.generate.note_bank import NoteBank
@@ -91,6 +92,7 @@ def make_songs(
     jobs: int = 1,
     on_song: Callable[[str], None] | None = None,
     on_source: Callable[[str], None] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> list[Path]:
     """Make the songs of a plan that are not there yet, and the lists of all that are.
 
@@ -99,6 +101,7 @@ def make_songs(
         jobs: processes.
         on_song: told the name of every song that is there, in the order in which they get ready.
         on_source: as for `open_studio`.
+        prepare: called first in every process; a function of a module.
 
     Returns:
         The songs' folders.
@@ -119,13 +122,15 @@ def make_songs(
         else:
             missing.append(number)
     if missing:
+        if prepare:
+            prepare()
         studio = open_studio(plan, on_source)  # here first: what is wrong is said once, caches are filled by one
         if jobs == 1 or len(missing) == 1:
             for number in missing:
                 make_song(plan, number, studio)
                 told(song_folder(plan, number).name)
         else:
-            _make_parallel(plan, missing, jobs, told)
+            _make_parallel(plan, missing, jobs, told, prepare)
     write_lists(plan.out)
     return [song_folder(plan, number) for number in range(plan.songs)]
 
@@ -141,7 +146,7 @@ def make_song(plan: Plan, number: int, studio: Studio) -> None:
     folder = song_folder(plan, number)
     with atomic_folder(folder, mark=RECORD_FILE) as part:
         for stem, wave in zip(STEMS, stems, strict=True):
-            if wave.any():  # a stem without a file is silence
+            if sounds(wave):  # a stem without a file is silence
                 write_flac(part / f"{stem}.flac", wave)
         record = {
             "made_from": made_from(plan, number),
@@ -202,9 +207,13 @@ def write_flac(path: Path, wave: Wave) -> None:
     """Write a stem `(channels, samples)` below full scale with 16 bits."""
     import soundfile
 
-    samples = np.rint(wave.T * np.float32(32767)).astype(np.int16)
+    samples = np.empty((wave.shape[1], len(wave)), np.int16)  # as the file has them: by time, then by channel
+    for channel, values in enumerate(wave):
+        scaled = values * np.float32(32767)
+        np.rint(scaled, out=scaled)
+        samples[:, channel] = scaled
     try:
-        soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.2)
+        soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.1)
     except (OSError, soundfile.LibsndfileError) as error:
         raise DemixError(f"{path}: cannot be written ({error}); free some room or choose another folder") from error
 
@@ -246,8 +255,11 @@ def write_lists(out: Path) -> None:
 _studio: Studio | None = None  # of a worker process
 
 
-def _open_worker(plan: Plan) -> None:
+def _open_worker(plan: Plan, prepare: Callable[[], object] | None) -> None:
     global _studio
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    if prepare:
+        prepare()
     _studio = open_studio(plan)
 
 
@@ -258,10 +270,12 @@ def _make_in_worker(plan: Plan, number: int) -> str:
     return song_folder(plan, number).name
 
 
-def _make_parallel(plan: Plan, missing: Sequence[int], jobs: int, told: Callable[[str], None]) -> None:
+def _make_parallel(
+    plan: Plan, missing: Sequence[int], jobs: int, told: Callable[[str], None], prepare: Callable[[], object] | None
+) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: one core each
     with ProcessPoolExecutor(
-        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=_open_worker, initargs=(plan,)
+        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=_open_worker, initargs=(plan, prepare)
     ) as pool:
         waiting = {pool.submit(_make_in_worker, plan, number) for number in missing}
         try:

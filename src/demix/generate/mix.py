@@ -14,7 +14,7 @@ from demix.generate import space
 from demix.generate.drum_kits import ELECTRONIC_PROGRAMS, draw_kit
 from demix.generate.drum_loops import Loop, lay_loop
 from demix.generate.drum_sources import FileKit
-from demix.generate.effects import STEP, Wave, apply, compress, compression, drive, level, peaks
+from demix.generate.effects import STEP, Wave, apply, compress, compression, drive, level, peaks, sounds
 from demix.generate.fonts import Font
 from demix.generate.note_bank import NoteBank
 from demix.generate.part_player import play_drums, play_part
@@ -22,7 +22,7 @@ from demix.generate.score import Part, Song
 from demix.generate.timbres import colour, draw_curve, draw_timbre
 
 PEAK = 0.97  # of the mixture and of every stem
-LOOK_STEPS = 12  # of the limiter, of `effects.STEP` samples: 35 ms before and after a peak
+LOOK_STEPS = 6  # of the limiter, of `effects.STEP` samples: 35 ms before and after a peak
 # Sounding level of a stem against the others in dB: mean and spread.
 LEVELS_DB = {"vocals": (-5.5, 2.5), "drums": (-4.5, 2.7), "bass": (-6.8, 2.7), "other": (-6.0, 2.7)}
 LOUDNESS_DB = (-17.0, 2.8)  # dBFS of the mixture's sounding level: mean and spread
@@ -99,7 +99,7 @@ def mix(song: Song, vocals: Wave, instruments: Instruments, rng: np.random.Gener
         if wave is not None:
             mean, spread = LEVELS_DB[stem]
             target = 10 ** ((mean + np.clip(stream.normal(0, spread), -2.2 * spread, 2.2 * spread)) / 20)
-            stems[place] = wave * np.float32(target / max(level(wave), 1e-6))
+            np.multiply(wave, np.float32(target / max(level(wave), 1e-6)), out=stems[place])
     master(stems, rng)
     return stems, sorted(desk.sources)
 
@@ -206,7 +206,7 @@ def _drums(song: Song, parts: Sequence[Part], instruments: Instruments, desk: De
 
 
 def _vocals(wave: Wave, desk: Desk) -> Wave | None:
-    if not wave.any():
+    if not sounds(wave):
         return None
     rng = desk.rng
     wave = wave.mean(axis=0, keepdims=True) if desk.width == 0 or rng.random() < 0.5 else wave.copy()

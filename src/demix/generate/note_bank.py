@@ -43,7 +43,7 @@ class NoteBank:
     """
 
     folder: Path
-    memory_bytes: int = 768 << 20
+    memory_bytes: int = 256 << 20
     _held: "OrderedDict[tuple[str, int, int, int, int, int], Wave]" = field(default_factory=OrderedDict)
     _bytes: int = 0
     _players: dict[str, Player] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from demix.config import SAMPLE_RATE
+from demix.generate.effects import sounds
 
 Wave = npt.NDArray[np.float32]
 Curve = Sequence[tuple[float, float]]  # (hertz, decibels), straight lines over the logarithm of frequency between them
@@ -142,18 +143,20 @@ def convolve(parts: Sequence[tuple[Wave, Wave]], *, samples: int) -> Wave:
     size = SHORT_BLOCK if taps <= SHORT_BLOCK // 4 else BLOCK
     while size < 2 * taps:
         size *= 2
+    size = min(size, fft.next_fast_len(samples + taps, real=True))
     hop = size - taps
+    batch = min(BATCH, -(-samples // hop))
     filters = [fft.rfft(filtered, size)[:, None] for _, filtered in parts]
-    for start in range(0, samples, BATCH * hop):
+    for start in range(0, samples, batch * hop):
         total: npt.NDArray[np.complex64] | None = None
         for (wave, _), spectrum in zip(parts, filters, strict=True):
-            piece = wave[:, start : start + BATCH * hop]
-            if not piece.any():
+            piece = wave[:, start : start + batch * hop]
+            if not sounds(piece):
                 continue
-            blocks = np.zeros((len(wave), BATCH, size), np.float32)
+            blocks = np.zeros((len(wave), batch, size), np.float32)
             whole = piece.shape[1] // hop
             blocks[:, :whole, :hop] = piece[:, : whole * hop].reshape(len(wave), whole, hop)
-            if whole < BATCH:
+            if whole < batch and whole * hop < piece.shape[1]:
                 rest = piece[:, whole * hop :]
                 blocks[:, whole, : rest.shape[1]] = rest
             product = fft.rfft(blocks, overwrite_x=True) * spectrum
@@ -162,10 +165,10 @@ def convolve(parts: Sequence[tuple[Wave, Wave]], *, samples: int) -> Wave:
             else:
                 total += product
         if total is not None:
-            sounds = fft.irfft(total, size, overwrite_x=True)
-            for number in range(BATCH):
+            parted = fft.irfft(total, size, overwrite_x=True)
+            for number in range(batch):
                 begin = start + number * hop
                 end = min(samples, begin + size)
                 if begin < end:
-                    out[:, begin:end] += sounds[:, number, : end - begin]
+                    out[:, begin:end] += parted[:, number, : end - begin]
     return out

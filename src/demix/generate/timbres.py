@@ -110,8 +110,8 @@ def draw_timbre(program: int, role: str, *, fonts: Sequence[Font], width: float,
         "wide": bool(width > 0.5 and rng.random() < 0.35),
         "release_seconds": float(release * rng.uniform(0.6, 1.6)),
         "ring_seconds": float(ring),
-        "dynamics": float(rng.uniform(0.9, 2.0)),
-        "ratio": float(rng.uniform(1.5, 4)) if rng.random() < 0.4 else 1.0,
+        "dynamics": float(rng.uniform(0.6, 1.8)),
+        "ratio": float(rng.uniform(1.5, 6)) if rng.random() < 0.6 else 1.0,
         "curve": draw_curve(edges, rng),
         "pan": float(np.clip(rng.normal(0, 0.45), -0.95, 0.95) * width),
         "send_db": float(rng.uniform(-26, -9) + (4 if role in ("pad", "lead") else 0)),
@@ -207,12 +207,16 @@ def _bump(rng: np.random.Generator) -> np.ndarray:
 
 def _bass(program: int, rng: np.random.Generator) -> dict[str, object]:
     synthetic = program in (38, 39)
-    high = (1200 if synthetic else 700) * 2 ** rng.uniform(-1.5, 2.2)
+    high = (900 if synthetic else 420) * 2 ** rng.uniform(-1.5, 2.2)
     low = 38 * 2 ** rng.uniform(-0.5, 0.8)
-    steep = rng.uniform(10, 20)
+    steep = rng.uniform(11, 22)
+    scoop = rng.uniform(0, 8)  # dB at 320 Hz, where other instruments want room
     wander = np.cumsum(rng.normal(0, 1.8, len(OCTAVES)))
     curve = tuple(
-        (float(hz), float(gain - 14 * max(0.0, np.log2(low / hz)) - steep * max(0.0, np.log2(hz / high))))
+        (
+            float(hz),
+            float(gain - 14 * max(0.0, np.log2(low / hz)) - steep * max(0.0, np.log2(hz / high)) - scoop * (hz == 320)),
+        )
         for hz, gain in zip(OCTAVES, wander - wander.mean(), strict=True)
     )
     drawn: dict[str, object] = {
@@ -244,7 +248,7 @@ def _keys(program: int, rng: np.random.Generator) -> dict[str, object]:
 
 def _synthesizer(rng: np.random.Generator) -> dict[str, object]:
     drawn: dict[str, object] = {}
-    if rng.random() < 0.45:
+    if rng.random() < 0.35:
         drawn["chorus"] = draw_chorus(rng)
     if rng.random() < 0.25:
         drawn["drive_db"] = float(rng.uniform(-6, 16))

@@ -144,5 +144,5 @@ def _excerpt(folder: Path) -> tuple[dict[str, npt.NDArray[np.float32]], float]:
 
 
 def _count(number: int) -> str:
-    words = "One Two Three Four Five Six Seven Eight Nine Ten".split()
+    words = ["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
     return words[number - 1]
