@@ -96,7 +96,7 @@ class Hand(NamedTuple):
     """How one player plays chords.
 
     Args:
-        patterns: for the themes `a`, `b` and `c`.
+        patterns: three.
         shape: of `voicing.VOICINGS`.
         low: lowest key.
         high: highest key.
@@ -112,12 +112,15 @@ class Hand(NamedTuple):
     ties: bool
 
 
-def write_chords(bars: Sequence[Bar], hand: Hand, plays: Sequence[bool], rng: np.random.Generator) -> list[Event]:
+def write_chords(
+    bars: Sequence[Bar], hand: Hand, themes: Sequence[int], plays: Sequence[bool], rng: np.random.Generator
+) -> list[Event]:
     """Write a part that plays the chords.
 
     Args:
         bars: of the song.
         hand: how it is played.
+        themes: for each bar which of the hand's patterns is played.
         plays: for each bar whether the part plays.
         rng: what draws.
 
@@ -128,7 +131,7 @@ def write_chords(bars: Sequence[Bar], hand: Hand, plays: Sequence[bool], rng: np
     drop = rng.uniform(0.0, 0.05)
     keys: tuple[int, ...] = ()
     chord: Chord | None = None
-    for bar, playing in zip(bars, plays, strict=True):
+    for bar, theme, playing in zip(bars, themes, plays, strict=True):
         if not playing:
             chord = None
             continue
@@ -136,7 +139,9 @@ def write_chords(bars: Sequence[Bar], hand: Hand, plays: Sequence[bool], rng: np
             keys = voice(bar.chords[0].chord, hand.shape, hand.low, hand.high, keys)
             events += [Event(bar.beat, bar.beats, key, 0.9) for key in keys]
             continue
-        for start, length, letter in read_steps(hand.patterns["abc".index(bar.theme)], bar.place, bar.beats):
+        if bar.place == 0:
+            chord, keys = None, ()  # sections that come again lie where they lay
+        for start, length, letter in read_steps(hand.patterns[theme], bar.place, bar.beats):
             sounding = bar.chord_at(start)
             if sounding != chord:
                 chord, keys = sounding, voice(sounding, hand.shape, hand.low, hand.high, keys)

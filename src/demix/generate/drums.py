@@ -77,6 +77,7 @@ def draw_fill(beats: float, thirds: bool, rng: np.random.Generator, *, machine: 
 def write_drums(
     bars: Sequence[Bar],
     grooves: Sequence[Groove],
+    themes: Sequence[int],
     plays: Sequence[bool],
     rng: np.random.Generator,
     *,
@@ -87,7 +88,8 @@ def write_drums(
 
     Args:
         bars: of the song.
-        grooves: for the themes `a`, `b` and `c`.
+        grooves: three.
+        themes: for each bar which of them is played.
         plays: for each bar whether drums play.
         rng: what draws.
         machine: a drum machine's part: no ghost notes come by chance, fills are rolls.
@@ -103,16 +105,19 @@ def write_drums(
     fills = [draw_fill(length, swung, rng, machine=machine) for length in (1, 1, 2, 2, 4, 3)]
     variant = {theme: chance(rng, 0.7) for theme in "abc"}  # every fourth bar has a kick more
     events: list[Event] = []
+    leads_in = rng.uniform(0.0, 0.8)
     filled = False
     for number, bar in enumerate(bars):
         if not plays[number]:
-            filled = False
+            filled = not bar.last and plays[number + 1] and chance(rng, leads_in)
+            if filled:  # the drummer leads in
+                events += [event._replace(beat=bar.beat + bar.beats - 1 + event.beat) for event in fills[0]]
             continue
         entered = number > 0 and not plays[number - 1]
         if bar.last:
             events += [Event(bar.beat, 2.0, KEYS[drum], 1.0) for drum in ("kick", "crash")]
             continue
-        lines = grooves["abc".index(bar.theme)]
+        lines = grooves[themes[number]]
         fill, begins = _choose_fill(bar, fills, busy, rng)
         events += _play_bar(bar, lines, begins, keepers[bar.theme], variant[bar.theme], rng, machine=machine)
         events += [event._replace(beat=bar.beat + begins + event.beat) for event in fill]
@@ -145,13 +150,13 @@ def _play_bar(
 ) -> list[Event]:
     events = []
     thin = bar.energy < 0.35
-    drop = 0.0 if machine else 0.02
+    drop = 0.02
     for drum, pattern in lines.items():
         if thin and drum in (*BACKBEATS[:3], "crash", "open"):
             continue
         played = keeper if keeper and drum == "hat" and not thin else drum
         for start, length, letter in read_steps(_in_bar(pattern, bar.beats), bar.place, bar.beats):
-            if start < until - 1e-9 and not chance(rng, drop):
+            if start < until - 1e-9 and (machine or not chance(rng, drop)):
                 events.append(Event(bar.beat + start, length, KEYS[played], LOUDNESS[letter]))
     if variant and bar.place % 4 == 3 and not thin and "kick" in lines and until == bar.beats:
         events.append(Event(bar.beat + bar.beats - 0.5, 0.5, KEYS["kick"], 0.75))
