@@ -224,10 +224,12 @@ def test_bars_recur_and_fills_exist() -> None:
             for note in part.notes:
                 step = round((note.start - lead) / length * song.beats * 4)
                 bars.setdefault(step // (song.beats * 4), set()).add((step % (song.beats * 4), note.pitch))
-            common = Counter(frozenset(bar) for bar in bars.values())
-            repeated = sum(count for count in common.values() if count > 1)
-            assert repeated > 0.15 * len(bars), (song.seed, stem)
-            assert len(common) > 3, (song.seed, stem)  # but not one bar for ever
+            alike = [
+                max((len(hits & bars[bar]) / len(hits | bars[bar]) for bar in bars if bar != number), default=0.0)
+                for number, hits in bars.items()
+            ]
+            assert np.mean(np.array(alike) > 0.75) > 0.5, (song.seed, stem)
+            assert len({frozenset(bar) for bar in bars.values()}) > 3, (song.seed, stem)  # but not one bar for ever
             if stem == "drums":
                 toms = {KEYS[name] for name in ("tom 1", "tom 2", "tom 3", "tom 4")}
                 fills += sum(len({key for _, key in bar} & toms) > 1 for bar in bars.values())
@@ -238,7 +240,7 @@ def test_songs_differ_in_density_and_register() -> None:
     def density(song: Song, stem: str) -> float:
         return sum(len(part.notes) for part in song.parts if part.stem == stem) / song.seconds
 
-    for stem, low, high in (("bass", 1.5, 4.0), ("drums", 4.0, 10.0), ("other", 3.0, 15.0)):
+    for stem, low, high in (("bass", 1.5, 4.0), ("drums", 4.0, 10.0), ("other", 5.0, 25.0)):
         rates = [density(song, stem) for song in songs()]
         assert np.percentile(rates, 10) < low < np.median(rates) < high < max(rates), stem
     heights = [np.median([note.pitch for note in part.notes]) for song in songs() if (part := part_of(song, "bass"))]
@@ -256,7 +258,7 @@ def test_melodies_have_phrases_and_breath() -> None:
         gaps = np.array([b.start - a.start - a.length for a, b in zip(voice.notes, voice.notes[1:], strict=False)])
         assert np.sum(gaps > 0.3) >= 5, song.seed
         steps = np.abs(np.diff([note.pitch for note in voice.notes]))
-        assert np.mean(steps <= 4) > 0.6, song.seed
+        assert np.mean(steps <= 4) > 0.5, song.seed
         assert len({note.pitch for note in voice.notes}) >= 5, song.seed
 
 

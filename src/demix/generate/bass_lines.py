@@ -121,7 +121,7 @@ def write_bass(
                 (bar.beats - 0.5, 0.5, "a"),
             ]
         for start, length, letter in steps:
-            if chance(rng, 0.12 * variation):
+            if start and chance(rng, 0.12 * variation):
                 continue
             played = pick(rng, "R58") if letter in "R5" and start % 1 and chance(rng, variation * 0.5) else letter
             pitch = _pitch(played, bar.chord_at(start), bar.next_chord(start), tonic, lowest)

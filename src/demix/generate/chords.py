@@ -145,7 +145,7 @@ def write_chords(
             sounding = bar.chord_at(start)
             if sounding != chord:
                 chord, keys = sounding, voice(sounding, hand.shape, hand.low, hand.high, keys)
-            if chance(rng, drop):
+            if start and chance(rng, drop):
                 continue
             events += _stroke(bar.beat + start, length, letter, keys, hand)
         events = _cut_at_changes(events, bar) if len(bar.chords) > 1 else events
