@@ -21,7 +21,7 @@ from demix.generate.progressions import FAMILIES
 from demix.generate.score import Part, Song
 from demix.generate.styles import STYLES, WEIGHTS
 
-SEEDS = range(120)
+SEEDS = range(60)
 ROLES = {"drums", "bass", "chords", "riff", "arpeggio", "pad", "lead", "melody"}
 
 
@@ -163,7 +163,7 @@ def test_parts_agree_on_the_harmony() -> None:
                 agree.append(note.pitch % 12 in around)
         if len(agree) > 5:
             shares.append(np.mean(agree))
-    assert len(shares) > 60
+    assert len(shares) > 30
     assert np.median(shares) > 0.7
 
 
@@ -191,7 +191,7 @@ def test_drums_keep_the_grid_but_for_groove() -> None:
 def test_every_style_appears() -> None:
     rng = np.random.default_rng(0)
     seen = {song.style for song in songs()}
-    for seed in rng.integers(1000, 10**6, 300):
+    for seed in rng.integers(1000, 10**6, 250):
         if seen == set(STYLES):
             break
         seen.add(write_song(int(seed)).style)

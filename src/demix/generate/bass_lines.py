@@ -107,7 +107,8 @@ def write_bass(
         Events in the order of their beats, one at a time.
     """
     events: list[Event] = []
-    variation, approach, slide = rng.uniform(0.0, 0.25), rng.uniform(0.0, 0.7), rng.uniform(0.0, 0.12)
+    variation = max(0.0, rng.uniform(-0.15, 0.25))  # many loop exactly
+    approach, slide = max(0.0, rng.uniform(-0.3, 0.7)), max(0.0, rng.uniform(-0.1, 0.12))
     for bar, theme, playing in zip(bars, themes, plays, strict=True):
         if not playing:
             continue
