@@ -206,8 +206,9 @@ def test_stems_sound_together_and_each_is_silent_somewhere() -> None:
         assert all(row[: int(song.sections[-1].start / 0.25)].mean() > 0.15 for row in rows), song.seed
         length = bar_seconds(song) / 0.25
         for row in rows:
-            silent = np.diff(np.flatnonzero(np.concatenate([[True], row, [True]]))) - 1
-            assert silent.max() >= min(0.4 * length, 4), song.seed  # at least half a bar or a second
+            before_the_end = row[: -int(4 / 0.25)]
+            silent = np.diff(np.flatnonzero(np.concatenate([[True], before_the_end, [True]]))) - 1
+            assert silent.max() >= min(0.4 * length, 3), song.seed  # half a bar or more, or what rings in it
         together.append(np.mean(np.all(rows, axis=0)))
     assert np.median(together) > 0.5
     assert np.mean(np.array(together) > 0.3) > 0.85

@@ -79,7 +79,12 @@ def _play_all(band: Sequence[Player], frame: Frame, plays: Plays, rng: np.random
         rows = plays["lead"]
         room = sum(player.kind == "layer" for player in band) < MOST
         if "vocals" in parts and room and chance(rng, ANSWER_CHANCE):
-            answers = [not own and bar.name in ("verse", "chorus") for own, bar in zip(rows, frame.bars, strict=True)]
+            answers = [
+                bar.name in ("verse", "chorus")
+                and not rows[number]
+                and any(plays[player.name][number] for player in band if player.kind == "layer")
+                for number, bar in enumerate(frame.bars)
+            ]
             own, other = (play(lead, frame, each, rng) for each in (rows, answers))
             free = between(other.notes, parts["vocals"].notes, ANSWER_GAP_SECONDS)
             parts["lead"] = replace(own, notes=tuple(sorted([*own.notes, *free], key=lambda note: note.start)))

@@ -137,7 +137,8 @@ def write_drums(
     filled = False
     for number, bar in enumerate(bars):
         if not plays[number]:
-            filled = not bar.last and plays[number + 1] and chance(rng, habits.leads_in)
+            rested = number > 0 and not plays[number - 1]
+            filled = rested and not bar.last and plays[number + 1] and chance(rng, habits.leads_in)
             if filled:  # the drummer leads in
                 events += [event._replace(beat=bar.beat + bar.beats - 1 + event.beat) for event in fills[0]]
             continue
