@@ -119,10 +119,12 @@ def _rest_somewhere(plays: Plays, stem: Sequence[str], bars: Sequence[Bar], rng:
     """Let a stem be silent for a bar or more, if it never is: at the beginning or where a section ends."""
     if not all(any(plays[part][number] for part in stem) for number in range(len(bars))):
         return
-    ends = [number for number, bar in enumerate(bars[:-2]) if bar.ends_section]
-    first = range(0, max(1, bars[0].bars // 2))
-    silent = first if chance(rng, 0.6) else [pick(rng, ends)] if ends else first
+    shared = [
+        number for number in range(len(bars) - 2) if any(plays[part][number] for part in plays if part not in stem)
+    ]
+    first = [number for number in shared if number < max(1, bars[0].bars // 2)]
+    ends = [number for number in shared if number and bars[number].ends_section]
+    silent = first if first and (chance(rng, 0.6) or not ends) else [pick(rng, ends or shared)]
     for number in silent:
-        if any(plays[part][number] for part in plays if part not in stem):
-            for part in stem:
-                plays[part][number] = False
+        for part in stem:
+            plays[part][number] = False

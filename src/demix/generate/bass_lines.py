@@ -1,7 +1,7 @@
 """Bass lines as patterns that follow the chords.
 
-Letters: `R` root, `3` `5` `6` `7` the chord's, `n` the second, `4` the fourth, `8` the octave, `L` the fifth below, `g` a
-dead note, `a` a semitone below the next root, `A` a tone above it, `T` the key's tonic.
+Letters: `R` root, `3` `5` `6` `7` the chord's, `n` the second, `4` the fourth, `8` the octave, `L` the fifth below, `g`
+a dead note, `a` a semitone below the next root, `A` a tone above it, `T` the key's tonic.
 """
 
 from collections.abc import Sequence
@@ -84,6 +84,7 @@ LINES: dict[str, tuple[str, ...]] = {
 def write_bass(
     bars: Sequence[Bar],
     lines: Sequence[str],
+    themes: Sequence[int],
     plays: Sequence[bool],
     tonic: int,
     lowest: int,
@@ -94,7 +95,8 @@ def write_bass(
 
     Args:
         bars: of the song.
-        lines: patterns for the themes `a`, `b` and `c`.
+        lines: three patterns.
+        themes: for each bar which of them is played.
         plays: for each bar whether the bass plays.
         tonic: pitch class of the key.
         lowest: the lowest key of a root; roots lie within the octave above.
@@ -105,21 +107,22 @@ def write_bass(
         Events in the order of their beats, one at a time.
     """
     events: list[Event] = []
-    variation, approach, slide = rng.uniform(0.0, 0.25), rng.uniform(0.0, 0.7), rng.uniform(0.0, 0.12)
-    for bar, playing in zip(bars, plays, strict=True):
+    variation = max(0.0, rng.uniform(-0.15, 0.25))  # many loop exactly
+    approach, slide = max(0.0, rng.uniform(-0.3, 0.7)), max(0.0, rng.uniform(-0.1, 0.12))
+    for bar, theme, playing in zip(bars, themes, plays, strict=True):
         if not playing:
             continue
         if bar.last:
             events.append(Event(bar.beat, bar.beats, _root(bar.chords[0].chord.root, lowest), 0.95))
             continue
-        steps = list(read_steps(lines["abc".index(bar.theme)], bar.place, bar.beats))
+        steps = list(read_steps(lines[theme], bar.place, bar.beats))
         if bar.place % 4 == 3 and steps and chance(rng, approach):  # lead into the next round
             steps = [step for step in steps if step[0] < bar.beats - 1] + [
                 (bar.beats - 1.0, 0.5, pick(rng, "R5")),
                 (bar.beats - 0.5, 0.5, "a"),
             ]
         for start, length, letter in steps:
-            if chance(rng, 0.12 * variation):
+            if start and chance(rng, 0.12 * variation):
                 continue
             played = pick(rng, "R58") if letter in "R5" and start % 1 and chance(rng, variation * 0.5) else letter
             pitch = _pitch(played, bar.chord_at(start), bar.next_chord(start), tonic, lowest)

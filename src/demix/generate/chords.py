@@ -96,7 +96,7 @@ class Hand(NamedTuple):
     """How one player plays chords.
 
     Args:
-        patterns: for the themes `a`, `b` and `c`.
+        patterns: three.
         shape: of `voicing.VOICINGS`.
         low: lowest key.
         high: highest key.
@@ -112,12 +112,15 @@ class Hand(NamedTuple):
     ties: bool
 
 
-def write_chords(bars: Sequence[Bar], hand: Hand, plays: Sequence[bool], rng: np.random.Generator) -> list[Event]:
+def write_chords(
+    bars: Sequence[Bar], hand: Hand, themes: Sequence[int], plays: Sequence[bool], rng: np.random.Generator
+) -> list[Event]:
     """Write a part that plays the chords.
 
     Args:
         bars: of the song.
         hand: how it is played.
+        themes: for each bar which of the hand's patterns is played.
         plays: for each bar whether the part plays.
         rng: what draws.
 
@@ -125,10 +128,10 @@ def write_chords(bars: Sequence[Bar], hand: Hand, plays: Sequence[bool], rng: np
         Events in the order of their beats; tones of one stroke have one beat.
     """
     events: list[Event] = []
-    drop = rng.uniform(0.0, 0.05)
+    drop = max(0.0, rng.uniform(-0.05, 0.05))  # half of all players leave nothing out
     keys: tuple[int, ...] = ()
     chord: Chord | None = None
-    for bar, playing in zip(bars, plays, strict=True):
+    for bar, theme, playing in zip(bars, themes, plays, strict=True):
         if not playing:
             chord = None
             continue
@@ -136,11 +139,13 @@ def write_chords(bars: Sequence[Bar], hand: Hand, plays: Sequence[bool], rng: np
             keys = voice(bar.chords[0].chord, hand.shape, hand.low, hand.high, keys)
             events += [Event(bar.beat, bar.beats, key, 0.9) for key in keys]
             continue
-        for start, length, letter in read_steps(hand.patterns["abc".index(bar.theme)], bar.place, bar.beats):
+        if bar.place == 0:
+            chord, keys = None, ()  # sections that come again lie where they lay
+        for start, length, letter in read_steps(hand.patterns[theme], bar.place, bar.beats):
             sounding = bar.chord_at(start)
             if sounding != chord:
                 chord, keys = sounding, voice(sounding, hand.shape, hand.low, hand.high, keys)
-            if chance(rng, drop):
+            if start and chance(rng, drop):
                 continue
             events += _stroke(bar.beat + start, length, letter, keys, hand)
         events = _cut_at_changes(events, bar) if len(bar.chords) > 1 else events

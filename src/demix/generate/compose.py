@@ -1,21 +1,27 @@
 """The composer: from a seed to a whole song on paper."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from demix.errors import DemixError
-from demix.generate.arrange import arrange
+from demix.generate.arrange import MOST, Plays, arrange
+from demix.generate.band import Player, draw_band, draw_grooves
 from demix.generate.events import chance, pick
 from demix.generate.form import FORMS, Stretch, draw_form, write_bars
+from demix.generate.frame import Frame
 from demix.generate.harmony import SCALES
-from demix.generate.perform import Clock
-from demix.generate.players import Frame, draw_band, draw_grooves, play
+from demix.generate.perform import Clock, between
+from demix.generate.players import play
 from demix.generate.progressions import FAMILIES, Family
-from demix.generate.score import Section, Song
+from demix.generate.score import Part, Section, Song
 from demix.generate.styles import STYLES, WEIGHTS
 
 FORMAT = 1  # raise it when the same seed makes another song
 RING_SECONDS = 2.5  # after the last beat
 GUITAR_KEYS = (4, 9, 2, 7, 0, 11, 5)  # E, A, D, G, C, B, F
+ANSWER_CHANCE, ANSWER_GAP_SECONDS = 0.45, 0.1
 # What some songs are on purpose, so that nets meet what is rare; most are plain.
 EXTREMES = {"": 0.82, "bass heavy": 0.06, "bass and drums": 0.06, "dense": 0.06}
 
@@ -57,12 +63,34 @@ def write_song(seed: int) -> Song:
     layers = [player.name for player in band if player.kind == "layer"]
     sung, led = (any(player.name == name for player in band) for name in ("vocals", "lead"))
     plays = arrange(bars, layers, vocals=sung, lead=led, rng=rng, scarce=scarce)
-    parts = tuple(part for player in band if (part := play(player, frame, plays[player.name], rng)).notes)
+    parts = _play_all(band, frame, plays, rng)
     end = float(clock.seconds(np.array([float(len(bars) * beats)]))[0])
     ring = max(note.start + note.length for part in parts for note in part.notes)
     seconds = round(max(end + RING_SECONDS, ring + 0.5), 3)
     sections = _place_sections(form, clock, beats, seconds)
     return Song(seed, style_name, bpm, beats, tonic, SCALES[family.scale], sections, parts, seconds)
+
+
+def _play_all(band: Sequence[Player], frame: Frame, plays: Plays, rng: np.random.Generator) -> tuple[Part, ...]:
+    """Play all parts; in some songs the lead answers the singer where it has no part of its own."""
+    parts = {player.name: play(player, frame, plays[player.name], rng) for player in band if player.name != "lead"}
+    lead = next((player for player in band if player.name == "lead"), None)
+    if lead is not None:
+        rows = plays["lead"]
+        room = sum(player.kind == "layer" for player in band) < MOST
+        if "vocals" in parts and room and chance(rng, ANSWER_CHANCE):
+            answers = [
+                bar.name in ("verse", "chorus")
+                and not rows[number]
+                and any(plays[player.name][number] for player in band if player.kind == "layer")
+                for number, bar in enumerate(frame.bars)
+            ]
+            own, other = (play(lead, frame, each, rng) for each in (rows, answers))
+            free = between(other.notes, parts["vocals"].notes, ANSWER_GAP_SECONDS)
+            parts["lead"] = replace(own, notes=tuple(sorted([*own.notes, *free], key=lambda note: note.start)))
+        else:
+            parts["lead"] = play(lead, frame, rows, rng)
+    return tuple(part for part in parts.values() if part.notes)
 
 
 def _weighted(rng: np.random.Generator, weights: dict[str, float]) -> str:

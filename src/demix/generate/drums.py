@@ -1,6 +1,7 @@
 """The drummer: a groove for each theme, with changes from bar to bar, fills, crashes and stops."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,9 +75,42 @@ def draw_fill(beats: float, thirds: bool, rng: np.random.Generator, *, machine: 
     return events
 
 
+class Habits(NamedTuple):
+    """What a drummer does beyond the groove.
+
+    Args:
+        busy: how often fills come, 0 to 1.
+        leads_in: chance of a fill before the drums come in.
+        drop: chance that a hit is left out.
+        ghosts: chance of one more ghost note in a bar.
+        keepers: what is played instead of the hat, by theme.
+        variants: themes of which each fourth bar has a kick more.
+    """
+
+    busy: float
+    leads_in: float
+    drop: float
+    ghosts: float
+    keepers: dict[str, str | None]
+    variants: str
+
+
+def _draw_habits(rng: np.random.Generator, *, machine: bool, swung: bool) -> Habits:
+    loud: tuple[str | None, ...] = (None, None, "ride", "open")
+    return Habits(
+        busy=rng.uniform(0.3, 0.9),
+        leads_in=rng.uniform(0.0, 0.8),
+        drop=0.0 if machine else rng.uniform(0.0, 0.02),
+        ghosts=0.0 if machine or swung else rng.uniform(0.0, 0.4),
+        keepers={theme: pick(rng, loud if theme == "b" else (None,) * 5 + ("ride",)) for theme in "abc"},
+        variants="".join(theme for theme in "abc" if chance(rng, 0.7)),
+    )
+
+
 def write_drums(
     bars: Sequence[Bar],
     grooves: Sequence[Groove],
+    themes: Sequence[int],
     plays: Sequence[bool],
     rng: np.random.Generator,
     *,
@@ -87,7 +121,8 @@ def write_drums(
 
     Args:
         bars: of the song.
-        grooves: for the themes `a`, `b` and `c`.
+        grooves: three.
+        themes: for each bar which of them is played.
         plays: for each bar whether drums play.
         rng: what draws.
         machine: a drum machine's part: no ghost notes come by chance, fills are rolls.
@@ -96,25 +131,24 @@ def write_drums(
     Returns:
         Events in the order of their beats.
     """
-    busy = rng.uniform(0.3, 0.9)  # how often this drummer fills
-    keepers = {
-        theme: pick(rng, (None, None, "ride", "open") if theme == "b" else (None,) * 5 + ("ride",)) for theme in "abc"
-    }
+    habits = _draw_habits(rng, machine=machine, swung=swung)
     fills = [draw_fill(length, swung, rng, machine=machine) for length in (1, 1, 2, 2, 4, 3)]
-    variant = {theme: chance(rng, 0.7) for theme in "abc"}  # every fourth bar has a kick more
     events: list[Event] = []
     filled = False
     for number, bar in enumerate(bars):
         if not plays[number]:
-            filled = False
+            rested = number > 0 and not plays[number - 1]
+            filled = rested and not bar.last and plays[number + 1] and chance(rng, habits.leads_in)
+            if filled:  # the drummer leads in
+                events += [event._replace(beat=bar.beat + bar.beats - 1 + event.beat) for event in fills[0]]
             continue
         entered = number > 0 and not plays[number - 1]
         if bar.last:
             events += [Event(bar.beat, 2.0, KEYS[drum], 1.0) for drum in ("kick", "crash")]
             continue
-        lines = grooves["abc".index(bar.theme)]
-        fill, begins = _choose_fill(bar, fills, busy, rng)
-        events += _play_bar(bar, lines, begins, keepers[bar.theme], variant[bar.theme], rng, machine=machine)
+        lines = grooves[themes[number]]
+        fill, begins = _choose_fill(bar, fills, habits.busy, rng)
+        events += _play_bar(bar, lines, begins, habits, rng)
         events += [event._replace(beat=bar.beat + begins + event.beat) for event in fill]
         if (
             (bar.place == 0 and bar.energy > 0.5 and chance(rng, 0.85))
@@ -140,22 +174,21 @@ def _choose_fill(
     return ([], float(bar.beats)) if length > bar.beats else (fill, float(bar.beats - length))
 
 
-def _play_bar(
-    bar: Bar, lines: Groove, until: float, keeper: str | None, variant: bool, rng: np.random.Generator, *, machine: bool
-) -> list[Event]:
+def _play_bar(bar: Bar, lines: Groove, until: float, habits: Habits, rng: np.random.Generator) -> list[Event]:
+    """The groove of a bar until a beat, with what this drummer changes."""
     events = []
     thin = bar.energy < 0.35
-    drop = 0.0 if machine else 0.02
+    keeper = habits.keepers[bar.theme]
     for drum, pattern in lines.items():
         if thin and drum in (*BACKBEATS[:3], "crash", "open"):
             continue
         played = keeper if keeper and drum == "hat" and not thin else drum
         for start, length, letter in read_steps(_in_bar(pattern, bar.beats), bar.place, bar.beats):
-            if start < until - 1e-9 and not chance(rng, drop):
+            if start < until - 1e-9 and (not start or not chance(rng, habits.drop)):
                 events.append(Event(bar.beat + start, length, KEYS[played], LOUDNESS[letter]))
-    if variant and bar.place % 4 == 3 and not thin and "kick" in lines and until == bar.beats:
+    if bar.theme in habits.variants and bar.place % 4 == 3 and not thin and "kick" in lines and until == bar.beats:
         events.append(Event(bar.beat + bar.beats - 0.5, 0.5, KEYS["kick"], 0.75))
-    if not machine and "snare" in lines and not thin and chance(rng, 0.25):
+    if "snare" in lines and not thin and chance(rng, habits.ghosts):
         events.append(Event(bar.beat + pick(rng, (1.75, 2.25, 0.75)), 0.25, KEYS["snare"], 0.28))
     return [event for event in events if event.beat < bar.beat + until - 1e-9]
 

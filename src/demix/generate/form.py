@@ -16,7 +16,7 @@ FORMS = {
     "straight": "verse chorus verse chorus bridge chorus chorus",
     "riff": "intro verse chorus verse chorus break solo chorus outro",
     "aaba": "intro verse verse bridge verse solo bridge verse outro",
-    "strophic": "intro verse verse solo verse verse outro",
+    "strophic": "intro verse verse solo verse bridge verse outro",
     "jam": "intro verse chorus solo verse solo chorus outro",
     "club": "intro verse build chorus break build chorus outro",
     "drop": "intro break build chorus verse break build chorus outro",

@@ -60,7 +60,7 @@ def draw_motif(manner: Manner, beats: int, bpm: float, thirds: bool, rng: np.ran
     end = length - max(unit, manner.rest * length * rng.uniform(0.7, 1.3))
     at = float(pick(rng, (0.0, 0.0, unit, 2 * unit, 1.0)))
     tones: list[Tone] = []
-    run = rng.uniform(0.35, 0.75)  # the share of short notes
+    run = rng.uniform(0.5, 0.9)  # the share of short notes
     while at < end - 1e-6:
         hold = unit if chance(rng, run) else unit * pick(rng, (2, 2, 3, 4))
         if abs(at % 1) > 1e-6 and hold > 2 * unit:
@@ -146,8 +146,11 @@ def _set_phrase(
         chord = bar.chord_at(tone.start % beats)
         rungs = ladder(chord, manner.pitch_classes, manner.low, manner.high)
         at = min(range(len(rungs)), key=lambda each: abs(rungs[each] - key))
-        pull = int(np.sign(centre - key)) if abs(centre - key) > (manner.high - manner.low) * 0.4 else 0
-        at = min(len(rungs) - 1, max(0, at + tone.steps + pull)) if number else at
+        if number:
+            away = abs(centre - key) > (manner.high - manner.low) * 0.3 and (centre - key) * tone.steps < 0
+            steps = -tone.steps if away and (abs(tone.steps) > 1 or number % 2) else tone.steps  # back to the middle
+            at = at + steps if 0 <= at + steps < len(rungs) else at - steps
+            at = min(len(rungs) - 1, max(0, at))
         strong = number in (0, len(tones) - 1) or (
             tone.start % 1 < 1e-6 and (tone.length >= 1 or tone.start % 2 < 1e-6)
         )

@@ -56,38 +56,78 @@ class Touch(NamedTuple):
     alone: bool = False
 
 
-def perform(events: Sequence[Event], clock: Clock, touch: Touch, rng: np.random.Generator) -> tuple[Note, ...]:
-    """Play events: as notes with times, in the order of their starts, of one pitch never two at once."""
+def perform(
+    events: Sequence[Event],
+    clock: Clock,
+    touch: Touch,
+    rng: np.random.Generator,
+    *,
+    dynamics: Float[np.ndarray, "bars"],
+    beats: int,
+) -> tuple[Note, ...]:
+    """Play events.
+
+    Args:
+        events: in beats.
+        clock: where beats fall.
+        touch: how the player plays.
+        rng: what draws the looseness.
+        dynamics: factor on velocities, by bar.
+        beats: quarter notes in a bar.
+
+    Returns:
+        Notes in the order of their starts; of one pitch never two at once.
+    """
     if not events:
         return ()
-    ordered = sorted(events)
-    beats = np.array([event.beat for event in ordered])
-    ends = clock.seconds(beats + [event.length for event in ordered])
-    strokes, inverse, sizes = np.unique(np.round(beats, 4), return_inverse=True, return_counts=True)
-    place = np.arange(len(beats)) - np.concatenate([[0], np.cumsum(sizes)])[inverse]  # within its stroke, from below
-    up = (strokes % 1 > 0.2)[inverse]
-    place = np.where(up, sizes[inverse] - 1 - place, place)  # offbeats are strokes up
-    shift = rng.normal(0.0, touch.loose, len(strokes)).clip(-2.5 * touch.loose, 2.5 * touch.loose)
-    starts = clock.seconds(beats)
-    lengths = np.maximum((ends - starts) * touch.hold, SHORTEST_SECONDS)
-    starts = np.maximum(0.0, starts + touch.late + shift[inverse] + place * touch.strum)
-    loud = np.array([event.velocity for event in ordered]) * touch.loud
-    loud = loud * (1 + rng.normal(0.0, touch.uneven, len(beats)))
-    velocities = np.clip(np.round(127 * loud), 8, 127).astype(int)
-    order = np.argsort(starts, kind="stable")
-    notes: list[Note] = []
-    latest: dict[int, int] = {}
-    for start, length, velocity, number in zip(
-        starts[order].tolist(), lengths[order].tolist(), velocities[order].tolist(), order.tolist(), strict=True
-    ):
-        pitch = ordered[number].pitch
-        voice = 0 if touch.alone else pitch
-        if voice in latest:
-            before = notes[latest[voice]]
-            if start - before.start < SHORTEST_SECONDS:
+    rows = np.array(sorted(events))  # beat, length, pitch, velocity
+    at, lengths, velocities = rows[:, 0], rows[:, 1], rows[:, 3] * touch.loud
+    first = np.diff(at, prepend=-1.0) > 1e-4  # of each stroke
+    stroke = np.cumsum(first) - 1
+    sizes = np.bincount(stroke)
+    place = np.arange(len(at)) - np.flatnonzero(first)[stroke]  # within its stroke, from below
+    place = np.where(at % 1 > 0.2, sizes[stroke] - 1 - place, place)  # offbeats are strokes up
+    shift = rng.normal(0.0, touch.loose, len(sizes)).clip(-2.5 * touch.loose, 2.5 * touch.loose)
+    starts = clock.seconds(at)
+    lengths = np.maximum((clock.seconds(at + lengths) - starts) * touch.hold, SHORTEST_SECONDS)
+    starts = np.maximum(0.0, starts + touch.late + shift[stroke] + place * touch.strum)
+    loud = velocities * dynamics[((at + 1e-6) // beats).astype(int)] * (1 + rng.normal(0.0, touch.uneven, len(at)))
+    table = np.stack([np.round(starts, 5), np.round(lengths, 5), rows[:, 2], np.clip(np.round(127 * loud), 8, 127)])
+    return _one_at_a_time(table[:, np.argsort(starts, kind="stable")], touch.alone)
+
+
+def _one_at_a_time(table: Float[np.ndarray, "4 notes"], alone: bool) -> tuple[Note, ...]:
+    """End each note where the next of its pitch, or of all, begins; what begins at the same moment is one note."""
+    kept: list[list[float]] = []
+    latest: dict[float, list[float]] = {}
+    for row in table.T.tolist():
+        voice = 0.0 if alone else row[2]
+        before = latest.get(voice)
+        if before is not None:
+            gap = row[0] - before[0]
+            if gap < SHORTEST_SECONDS:
                 continue
-            if before.start + before.length > start:
-                notes[latest[voice]] = Note(before.start, start - before.start, before.pitch, before.velocity)
-        latest[voice] = len(notes)
-        notes.append(Note(round(start, 5), round(length, 5), pitch, velocity))
-    return tuple(notes)
+            before[1] = min(before[1], gap)
+        latest[voice] = row
+        kept.append(row)
+    return tuple(Note(start, length, int(pitch), int(velocity)) for start, length, pitch, velocity in kept)
+
+
+def between(notes: Sequence[Note], sung: Sequence[Note], gap: float) -> tuple[Note, ...]:
+    """Those notes that sound where nobody sings, some seconds away from it: answers to the singer.
+
+    Args:
+        notes: in the order of their starts.
+        sung: in the order of their starts, one at a time.
+        gap: seconds.
+    """
+    starts = np.array([note.start for note in sung])
+    ends = np.array([note.start + note.length for note in sung])
+    free = []
+    for note in notes:
+        number = int(np.searchsorted(starts, note.start - gap))
+        before = number == 0 or ends[number - 1] + gap <= note.start
+        after = number == len(starts) or starts[number] - gap >= note.start + note.length
+        if before and after:
+            free.append(note)
+    return tuple(free)
