@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from demix.data.free import find_songs
-from demix.generate.make import Plan, make_song, open_studio, read_record, song_folder
+from demix.generate.make import Plan, make_song, open_studio, song_folder
+from demix.generate.song_files import read_record
 from demix.training.allocator import keep_freed_memory
 
 
@@ -30,9 +31,7 @@ def main(songs: int, cache: Path) -> None:
             needed = time.process_time() - begin
             record = read_record(song_folder(plan, number))
             heard, spent = heard + record["seconds"], spent + needed
-            print(
-                f"{record['style']:16s} {record['seconds']:6.1f} s in {needed:5.2f} s: {record['seconds'] / needed:5.1f}x"
-            )
+            print(f"{record['style']:16s} {record['seconds']:6.1f} s in {needed:5.2f} s")
     print(f"{songs} songs: {heard / spent:.1f} times real time on one core")
 
 

@@ -11,8 +11,8 @@ import soxr
 
 from demix.config import SAMPLE_RATE
 from demix.errors import DemixError
-from demix.generate.drum_kits import Wave
 from demix.generate.drum_sources import SONIC_PI
+from demix.generate.effects import Wave
 from demix.generate.score import Song
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")

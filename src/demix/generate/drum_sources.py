@@ -5,7 +5,6 @@ A kit here is a table from General MIDI percussion keys to files.
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ FREE = (  # in a kit's own words: what it says, what that is; anything else is n
     (r"attribution-?\s?share\s?-?alike|cc-by-sa", "CC BY-SA"),
     (r"\bgpl|general public license", "GPL"),
 )
+UNFREE = r"non-?\s?commercial|no-?\s?deriv|by-n[cd]"
 # First match counts; of names in lower case.
 NAMES = (
     (r"empty|whistle|zap|^fx|roll|sample:|choke|swish|glass|snaps?", None),
@@ -105,6 +105,8 @@ def one_shots(folder: Path = SONIC_PI) -> list[FileKit]:
 
 def free_licence(text: str) -> str | None:
     """Return the free licence that a kit's own words name; None where they name none."""
+    if re.search(UNFREE, text.lower()):
+        return None
     return next((name for pattern, name in reversed(FREE) if re.search(pattern, text.lower())), None)
 
 

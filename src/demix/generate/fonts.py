@@ -30,7 +30,7 @@ class Font:
 
 
 # name: (file names, licence, Debian package)
-FONTS = {
+FONTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "musescore": (
         ("MuseScore_General_Full.sf3", "MuseScore_General.sf3", "MuseScore_General.sf2"),
         "MIT: MuseScore General by S. Christian Collins and others, after FluidR3 by Frank Wen and others",
@@ -38,7 +38,7 @@ FONTS = {
     ),
     "fluid": (("FluidR3_GM.sf2",), "MIT: Fluid (R3) by Frank Wen and others", "fluid-soundfont-gm"),
 }
-DRUM_FONTS = {
+DRUM_FONTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "black-pearl": (
         ("Black_Pearl_4_LV2.sf2",),
         "CC BY-SA 3.0: Black Pearl by Glen MacArthur (AVL Drumkits)",

@@ -16,25 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from demix.config import SAMPLE_RATE, STEMS
+from demix.config import STEMS
 from demix.errors import DemixError
-from demix.files import atomic, atomic_folder
+from demix.files import atomic_folder
 from demix.generate.compose import write_song
 from demix.generate.drum_loops import find_loops
 from demix.generate.drum_sources import hydrogen_kits, one_shots
-from demix.generate.effects import Wave, sounds
+from demix.generate.effects import sounds
 from demix.generate.fonts import find_drum_fonts, find_fonts
 from demix.generate.mix import Instruments, mix
 from demix.generate.note_bank import NoteBank
 from demix.generate.score import Section, Song
 from demix.generate.singers import Bank, open_bank, sing
-from demix.rows import write_rows
+from demix.generate.song_files import RECORD_FILE, read_record, write_flac, write_lists
 
 FORMAT = 1  # raise it when the same seed makes other songs
-RECORD_FILE = "song.json"
-SONGS_FILE = "songs.csv"
-README_FILE = "README.md"
-FIELDS = ("song", "seed", "style", "bpm", "tonic", "scale", "seconds", "programs", "sources")
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -111,8 +107,8 @@ def make_songs(
     """
     if plan.songs < 1 or plan.seed < 0 or jobs < 1:
         raise DemixError(
-            f"generate: expected at least one song, one job and a seed from 0, received {plan.songs} songs, {jobs} jobs, "
-            f"seed {plan.seed}"
+            f"generate: expected at least one song, one job and a seed from 0, received {plan.songs} songs, "
+            f"{jobs} jobs, seed {plan.seed}; change the options"
         )
     told = on_song or (lambda name: None)
     missing = []
@@ -179,15 +175,6 @@ def made_from(plan: Plan, number: int) -> dict[str, Any]:
     return {"format": FORMAT, "seed": plan.seed, "number": number, "longest_seconds": plan.longest_seconds}
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return what a song's folder says about it; nothing where there is none."""
-    try:
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
 def shorten(song: Song, seconds: float) -> Song:
     """Cut a song off."""
     if song.seconds <= seconds:
@@ -201,55 +188,6 @@ def shorten(song: Song, seconds: float) -> Song:
         if each.start < seconds
     )
     return replace(song, parts=tuple(part for part in parts if part.notes), sections=sections, seconds=seconds)
-
-
-def write_flac(path: Path, wave: Wave) -> None:
-    """Write a stem `(channels, samples)` below full scale with 16 bits."""
-    import soundfile
-
-    samples = np.empty((wave.shape[1], len(wave)), np.int16)  # as the file has them: by time, then by channel
-    for channel, values in enumerate(wave):
-        scaled = values * np.float32(32767)
-        np.rint(scaled, out=scaled)
-        samples[:, channel] = scaled
-    try:
-        soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.1)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise DemixError(f"{path}: cannot be written ({error}); free some room or choose another folder") from error
-
-
-def write_lists(out: Path) -> None:
-    """Write the table of all songs and the text that says where their sounds come from."""
-    records = [read_record(path.parent) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))]
-    rows = [
-        [
-            " ".join(map(str, record[name]))
-            if name == "scale"
-            else "; ".join(f"{part} {program}" for part, program in record[name].items())
-            if name == "programs"
-            else "; ".join(record[name])
-            if name == "sources"
-            else record[name]
-            for name in FIELDS
-        ]
-        for record in records
-    ]
-    write_rows(out / SONGS_FILE, FIELDS, rows)
-    used: dict[str, int] = {}
-    for record in records:
-        for source in record["sources"]:
-            used[source] = used.get(source, 0) + 1
-    lines = [
-        f"# {len(records)} generated songs",
-        "",
-        "Written by `demix data generate`: composed by rules, played on free sounds, sung by free recordings cut to "
-        f"phrases. `{SONGS_FILE}` names the sounds of every song; the singers' licences are those of their folders.",
-        "",
-        *(f"- {source} ({count} songs)" for source, count in sorted(used.items())),
-        "",
-    ]
-    with atomic(out / README_FILE) as file:
-        file.write("\n".join(lines).encode())
 
 
 _studio: Studio | None = None  # of a worker process

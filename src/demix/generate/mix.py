@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from demix.config import SAMPLE_RATE, STEMS
+from demix.config import STEMS
 from demix.generate import space
 from demix.generate.drum_kits import ELECTRONIC_PROGRAMS, draw_kit
 from demix.generate.drum_loops import Loop, lay_loop
@@ -19,7 +19,8 @@ from demix.generate.fonts import Font
 from demix.generate.note_bank import NoteBank
 from demix.generate.part_player import play_drums, play_part
 from demix.generate.score import Part, Song
-from demix.generate.timbres import colour, draw_curve, draw_timbre
+from demix.generate.timbre_choice import draw_curve, draw_timbre
+from demix.generate.timbres import colour
 
 PEAK = 0.97  # of the mixture and of every stem
 LOOK_STEPS = 6  # of the limiter, of `effects.STEP` samples: 35 ms before and after a peak
@@ -80,8 +81,8 @@ def mix(song: Song, vocals: Wave, instruments: Instruments, rng: np.random.Gener
         rng: where chance comes from.
 
     Returns:
-        The stems `(4, 2, samples)`, in the order of `demix.config.STEMS`, whose sum stays below 1, and the licences of the
-        instruments that were used.
+        The stems `(4, 2, samples)`, in the order of `demix.config.STEMS`, whose sum stays below 1, and the licences of
+        the instruments that were used.
     """
     samples = vocals.shape[1]
     desk = _draw_desk(song, rng)

@@ -15,7 +15,7 @@ from demix.audio import write
 from demix.config import SAMPLE_RATE, STEMS
 from demix.errors import DemixError
 from demix.files import atomic
-from demix.generate.make import FORMAT, read_record
+from demix.generate.song_files import read_record
 
 FOLDER = "listen"  # beside the page; MP3, which every browser plays
 SONGS = 10
@@ -50,7 +50,7 @@ def write_page(out: Path) -> Path:
     text = Template(template).substitute(
         css=css.strip(),
         javascript=javascript.strip(),
-        settings=escape(f"{len(songs)} songs, {minutes:.0f} minutes; format {FORMAT}"),
+        settings=escape(f"{len(songs)} songs, {minutes:.0f} minutes"),
         heading=f"{_count(len(sections))} of the songs" if len(sections) < len(songs) else "The songs",
         songs="\n".join(sections),
     )
