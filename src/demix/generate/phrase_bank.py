@@ -19,7 +19,7 @@ from demix.config import SAMPLE_RATE, STEMS
 from demix.data import Track, folder, free, open_dataset
 from demix.data.track import SPLITS
 from demix.errors import DemixError
-from demix.files import atomic_folder
+from demix.files import atomic_folder, writing
 from demix.generate.phrases import PHRASE, Audio, cut, key_of, measure
 
 FORMAT = 1  # raise it when the same recording makes other phrases
@@ -148,7 +148,7 @@ def _open(track: Track, path: Path, cache: Path, on_source: Callable[[str], None
     if not np.isfinite(waveform).all():
         raise DemixError(f"{path}: expected numbers, received samples that are none; export the recording again")
     others = [folder.check_waveform(each, *audio.read(each)) for each in _other_stems(track)]
-    with atomic_folder(where, mark=RECORD) as part:
+    with atomic_folder(where, mark=RECORD) as part, writing(where):
         _save(waveform, others, part)
         (part / RECORD).write_text(text, encoding="utf-8")
     return _load(name, where)
