@@ -1,9 +1,11 @@
 """What styles name exists, and the letters of patterns and chords are read as they are meant."""
 
+import numpy as np
 import pytest
 
 from demix.generate.bass_lines import LINES
 from demix.generate.chords import RHYTHMS
+from demix.generate.compose import write_song
 from demix.generate.events import read_steps
 from demix.generate.form import FORMS
 from demix.generate.grooves import GROOVES
@@ -11,6 +13,17 @@ from demix.generate.harmony import SCALES, read_chord
 from demix.generate.layers import LAYERS, LEADS
 from demix.generate.progressions import FAMILIES
 from demix.generate.styles import STYLES, WEIGHTS
+
+
+def test_every_style_appears() -> None:
+    rng = np.random.default_rng(0)
+    seen: set[str] = set()
+    for seed in rng.integers(1000, 10**6, 300):
+        if seen == set(STYLES):
+            break
+        seen.add(write_song(int(seed)).style)
+    assert seen == set(STYLES)
+    assert len(STYLES) >= 12
 
 
 def test_tables_name_what_there_is() -> None:
