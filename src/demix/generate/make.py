@@ -171,8 +171,15 @@ def song_seed(plan: Plan, number: int) -> int:
 
 
 def made_from(plan: Plan, number: int) -> dict[str, Any]:
-    """Return what a song depends on besides the sound sources."""
-    return {"format": FORMAT, "seed": plan.seed, "number": number, "longest_seconds": plan.longest_seconds}
+    """Return what a song depends on besides what is installed."""
+    return {
+        "format": FORMAT,
+        "seed": plan.seed,
+        "number": number,
+        "vocals": [str(folder) for folder in plan.vocals],
+        "loops": [str(folder) for folder in plan.loops],
+        "longest_seconds": plan.longest_seconds,
+    }
 
 
 def shorten(song: Song, seconds: float) -> Song:

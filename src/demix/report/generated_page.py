@@ -21,7 +21,7 @@ FOLDER = "listen"  # beside the page; MP3, which every browser plays
 SONGS = 10
 SECONDS = 40.0  # of an excerpt
 WIDTH, HEIGHT = 160, 14  # of the picture: steps of time, height of a stem's line
-QUIETEST_DB = -45.0  # dBFS; of the picture
+RANGE_DB = (-42.0, -8.0)  # dBFS; of the picture
 
 
 def write_page(out: Path) -> Path:
@@ -72,7 +72,8 @@ def draw_levels(stems: Mapping[str, npt.NDArray[np.float32]], *, text: str) -> s
         wave = stems[stem]
         size = wave.shape[1] // WIDTH
         power = np.square(wave[:, : size * WIDTH].reshape(2, WIDTH, size)).mean(axis=(0, 2))
-        heights = np.clip(1 - 10 * np.log10(power + 1e-12) / QUIETEST_DB, 0, 1) * (HEIGHT - 2)
+        low, high = RANGE_DB
+        heights = np.clip((10 * np.log10(power + 1e-12) - low) / (high - low), 0, 1) * (HEIGHT - 2)
         bottom = (place + 1) * HEIGHT
         bars += [
             f'<path class="stem-{stem}" d="'
