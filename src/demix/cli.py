@@ -14,6 +14,7 @@ from demix import (
     cli_bench,
     cli_data,
     cli_doctor,
+    cli_generate,
     cli_models,
     cli_probe,
     cli_separate,
@@ -41,6 +42,7 @@ app.command(short_help="Show what is installed, and why a GPU is not used.")(cli
 app.command(cls=cli_serve.WithSettings, short_help="Serve a page to listen with, and an API.")(cli_serve.serve)
 app.command(short_help="Separate what a server has queued.")(cli_serve.worker)
 app.command(name="api-key", short_help="Make an API key.")(cli_serve.api_key)
+cli_data.app.command(short_help="Make whole songs with four true stems, to train on.")(cli_generate.generate)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_bench.app, name="bench")
 

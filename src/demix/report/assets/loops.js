@@ -13,9 +13,12 @@
     if (!current) return;
     const song = current.closest(".song");
     const line = lineOf(current);
-    const height = Number(line.getAttribute("height"));
-    const loop = Math.floor((audio.currentTime / (audio.duration || Infinity)) * Number(song.dataset.loops));
-    line.setAttribute("y", loop * height);
+    const share = audio.currentTime / (audio.duration || Infinity);
+    if (song.dataset.loops) {
+      line.setAttribute("y", Math.floor(share * Number(song.dataset.loops)) * Number(line.getAttribute("height")));
+    } else {
+      line.setAttribute("x", share * line.ownerSVGElement.viewBox.baseVal.width);
+    }
     line.toggleAttribute("hidden", !audio.currentTime);
   };
   const follow = () => {

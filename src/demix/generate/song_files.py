@@ -1,0 +1,75 @@
+"""The files of generated songs: stems, what a song says about itself, the lists of all songs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from demix.config import SAMPLE_RATE
+from demix.errors import DemixError
+from demix.files import atomic
+from demix.generate.effects import Wave
+from demix.rows import write_rows
+
+RECORD_FILE = "song.json"
+SONGS_FILE = "songs.csv"
+README_FILE = "README.md"
+FIELDS = ("song", "seed", "style", "bpm", "tonic", "scale", "seconds", "programs", "sources")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what a song's folder says about it; nothing where there is none."""
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_flac(path: Path, wave: Wave) -> None:
+    """Write a stem `(channels, samples)` below full scale with 16 bits."""
+    samples = np.empty((wave.shape[1], len(wave)), np.int16)  # as the file has them: by time, then by channel
+    for channel, values in enumerate(wave):
+        scaled = values * np.float32(32767)
+        np.rint(scaled, out=scaled)
+        samples[:, channel] = scaled
+    try:
+        soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.1)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DemixError(f"{path}: cannot be written ({error}); free some room or choose another folder") from error
+
+
+def write_lists(out: Path) -> None:
+    """Write the table of all songs and the text that says where their sounds come from."""
+    records = [read_record(path.parent) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))]
+    rows = [
+        [
+            " ".join(map(str, record[name]))
+            if name == "scale"
+            else "; ".join(f"{part} {program}" for part, program in record[name].items())
+            if name == "programs"
+            else "; ".join(record[name])
+            if name == "sources"
+            else record[name]
+            for name in FIELDS
+        ]
+        for record in records
+    ]
+    write_rows(out / SONGS_FILE, FIELDS, rows)
+    used: dict[str, int] = {}
+    for record in records:
+        for source in record["sources"]:
+            used[source] = used.get(source, 0) + 1
+    lines = [
+        f"# {len(records)} generated songs",
+        "",
+        "Written by `demix data generate`: composed by rules, played on free sounds, sung by free recordings cut to "
+        f"phrases. `{SONGS_FILE}` names the sounds of every song; the singers' licences are those of their folders.",
+        "",
+        *(f"- {source} ({count} songs)" for source, count in sorted(used.items())),
+        "",
+    ]
+    with atomic(out / README_FILE) as file:
+        file.write("\n".join(lines).encode())
