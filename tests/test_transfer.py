@@ -17,11 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from demix import cli
+from demix.compare import PlannedRun, check_starts
 from demix.config import Config, load_config
 from demix.data import open_dataset
 from demix.data.store import open_store, prepare
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
+from demix.export import _gather_facts as gather_facts
+from demix.export_card import make_card
 from demix.models import build_net
 from demix.models.transfer import Start, read_start, resample_patches, resample_rows
 from demix.models.vit import ViT
@@ -286,7 +289,11 @@ def test_a_run_says_what_it_took_and_needs_the_source_once(
     train(settings, tmp_path / "run", tracks=tracks, resume=True)
     one, other = (load_file(tmp_path / name / LAST_FILE) for name in ("whole", "run"))
     assert all(torch.equal(one[key], other[key]) for key in one)
-    assert load_run(tmp_path / "run", device="cpu").config == settings
+    run = load_run(tmp_path / "run", device="cpu")
+    assert run.config == settings
+    card = make_card(gather_facts(run, {}, (), {}))
+    assert "Begun with the ImageNet weights of `timm:test_vit`" in card
+    assert str(weights) not in card
 
 
 def test_a_run_that_has_no_checkpoint_yet_starts_from_the_source_again(
@@ -295,8 +302,11 @@ def test_a_run_that_has_no_checkpoint_yet_starts_from_the_source_again(
     settings = small(weights)
     train(settings, tmp_path / "whole", tracks=tracks)
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / RUN_FILE).write_bytes((tmp_path / "whole" / RUN_FILE).read_bytes())
+    record = read_run_record(tmp_path / "whole")
+    record["init"]["sha256"] = "that of a file that was there before"
+    (tmp_path / "run" / RUN_FILE).write_text(json.dumps(record))
     train(settings, tmp_path / "run", tracks=tracks, resume=True)
+    assert read_run_record(tmp_path / "run")["init"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     one, other = (load_file(tmp_path / name / LAST_FILE) for name in ("whole", "run"))
     assert all(torch.equal(one[key], other[key]) for key in one)
 
@@ -472,5 +482,9 @@ def test_the_ablation_runs_as_one_config(
         assert plain["parameters"] == begun["parameters"]
     page = (tmp_path / "results" / "transfer" / "index.html").read_text()
     assert "Paired difference ViT from ImageNet" in page
-    weights.unlink()  # all runs are there: none loads again
-    assert demix("compare", "--protocol", "nano.toml") == 0
+    weights.unlink()
+    plan = read_protocol(tmp_path / "nano.toml")
+    settings = settings_of(plan, plan.nets[1], tmp_path / "nano.toml")
+    check_starts([PlannedRun(tmp_path / "checkpoints" / "transfer-vit-imagenet-0", settings)])  # begun: not read again
+    with pytest.raises(DemixError, match="cannot be read"):
+        check_starts([PlannedRun(tmp_path / "checkpoints" / "other", settings)])

@@ -63,8 +63,7 @@ class Start:
 
     Args:
         tensors: by the names of our net.
-        record: what `run.json` says of them: `source`, `sha256` of the file (None without one), the names of the
-            tensors `taken` and of those `kept` at their random start.
+        record: for `run.json`: `source`, the file's `sha256` if any, names `taken` and `kept` at their random start.
     """
 
     tensors: dict[str, Tensor]
@@ -93,9 +92,7 @@ def read_start(settings: config.Config) -> Start | None:
         raise DemixError(f"model.init: expected model.name=vit to start from {init}, received {settings.model.name}")
     match = _FORM.fullmatch(init)
     if match is None:
-        raise DemixError(
-            f"model.init: expected timm:MODEL or timm:MODEL@FILE, received {init!r}; try timm:vit_tiny_patch16_224"
-        )
+        raise DemixError(f"model.init: expected timm:MODEL or timm:MODEL@FILE, received {init!r}; write it so")
     model, file = match.groups()
     source, digest = (_download(model), None) if file is None else _read(Path(file))
     where = f"model.init: {init}"
