@@ -13,6 +13,10 @@ def train(
     config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="TOML file, see configs/.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run; the config's file name by default.")] = None,
     settings: Settings = None,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="timm:MODEL[@FILE]", help="Start a ViT from ImageNet weights; the same as model.init."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of that name.")] = False,
     checkpoints: Checkpoints = Path("checkpoints"),
 ) -> None:
@@ -20,10 +24,18 @@ def train(
 
     Without CONFIG: the tiny U-Net on the songs that ship with the project. Songs that are not prepared yet are.
 
+    A ViT may start from the ImageNet weights of one of timm's, whose sizes it needs; configs/protocol-transfer.toml has
+    some, and measures what it is worth:
+
+        demix train --init timm:vit_tiny_patch16_224 --set model.name=vit --set model.options.embed_dim=192 --set
+        model.options.num_heads=3
+
     On several GPUs, each process taking its share of every batch, and again from the last checkpoint when one dies:
 
         torchrun --nproc-per-node 2 --max-restarts 3 -m demix train CONFIG
     """
+    import json
+
     from demix.cli_bars import Bars
     from demix.config import load_config
     from demix.data import dataset_label
@@ -36,7 +48,8 @@ def train(
     from demix.training.meeting import meeting
 
     with meeting() as met:
-        loaded = load_config(config, settings or ())
+        start = [] if init is None else [f"model.init={json.dumps(init, ensure_ascii=False)}"]
+        loaded = load_config(config, [*(settings or ()), *start])
         label = dataset_label(loaded.data.dataset)
         run = plain_name(name or (config.stem if config else f"{label}-{loaded.model.preset}-{loaded.model.name}"))
         with joined(met, device=loaded.training.device) as ranks, Bars() if ranks.main else nullcontext() as bars:

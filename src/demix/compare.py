@@ -12,7 +12,9 @@ from demix.data.store import PrepareEvent
 from demix.errors import DemixError
 from demix.evaluation.evaluate import EvaluateEvent, evaluate, fingerprint_inputs, is_scored
 from demix.models import MODELS, build_net
+from demix.models.transfer import read_start
 from demix.report.build import build
+from demix.runtime import RUN_FILE
 from demix.training.loop import TrainEvent, train
 
 
@@ -70,6 +72,7 @@ def compare(runs: Sequence[PlannedRun], out: Path, *, listener: Listener) -> Pat
     test = [track for track in open_dataset(dataset) if track.split == "test"]
     if not test:
         raise DemixError(f"{dataset}: expected at least one test song to compare on, received none; add a test split")
+    check_starts(runs)
     tracks = open_training(runs[0].settings.data, on_event=listener.on_prepare)
     for run in runs:
 
@@ -113,3 +116,10 @@ def check_alike(runs: Sequence[PlannedRun]) -> None:
         for key in ("mask", "phase"):
             if getattr(first.model, key) != getattr(other.model, key):
                 raise DemixError(f"model.{key} differs between the runs; make it alike")
+
+
+def check_starts(runs: Sequence[PlannedRun]) -> None:
+    """Raise `DemixError` where a run that has not begun could not start from the weights that its settings name."""
+    for run in runs:
+        if not (run.folder / RUN_FILE).is_file():
+            read_start(run.settings)

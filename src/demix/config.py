@@ -42,6 +42,7 @@ class Model:
         mask: `softmax` over the stems (the four estimates add up to the mixture) or independent `sigmoid`.
         phase: give the net the phase of the mixture beside its log magnitude.
         options: arguments of the net's constructor that replace those of the preset.
+        init: ImageNet weights that a ViT starts from, `timm:MODEL` or `timm:MODEL@FILE`; see `demix.models.transfer`.
     """
 
     name: str = "unet"
@@ -49,6 +50,7 @@ class Model:
     mask: str = "softmax"
     phase: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    init: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from demix.compare import PlannedRun, check_alike
+from demix.compare import PlannedRun, check_alike, check_starts
 from demix.data.loop_patterns import Loops
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
@@ -91,6 +91,7 @@ def choose_learning_rates(
             name = f"{plan.name}-trial-{net.group}-{rate:g}"
             settings = settings_of(plan, net, path, f"training.seed={plan.seeds[0]}", *more)
             runs.append((net, rate, PlannedRun(checkpoints / name, settings)))
+    check_starts([run for *_, run in runs])
     done = _Count(TRIALS, [run for *_, run in runs], tell)
     for net, rate, run in runs:
         score = _train(run, tracks, done)
@@ -143,6 +144,7 @@ def train_nets(
     plain = [trained for trained in runs if not trained.variant.of]
     for seed in {trained.seed for trained in plain}:
         check_alike([trained.run for trained in plain if trained.seed == seed])
+    check_starts([trained.run for trained in runs])
     stage = "train controls" if controls else "train nets"
     done = _Count(stage, [trained.run for trained in runs], tell)
     for trained in runs:

@@ -107,6 +107,7 @@ def _gather_facts(
             "seed": settings.training.seed,
             "created": run.record.get("created", ""),
             "commit": run.record.get("commit"),
+            **({"init": settings.model.init.partition("@")[0]} if settings.model.init else {}),
         },
         scores={metric: {stem: round(value, 3) for stem, value in row.items()} for metric, row in scores.items()},
         scored_songs=tuple(scored_songs),

@@ -68,6 +68,7 @@ def _training(facts: Facts) -> str:
         f"- Weights of step {training['best_step']:,} of {training['steps']:,}.",
         f"- A step is {training['batch_size']} segments of {facts.segment_seconds:g} s.",
         f"- Heard {heard_hours:.1f} hours until then: the same songs, cut and mixed anew each time.",
+        *([f"- Begun with the ImageNet weights of `{training['init']}`."] if training.get("init") else []),
         f"- Begun {training['created']}, seed {training['seed']}{commit}; exported by demix {facts.demix}.",
     ]
     return "\n".join(lines)

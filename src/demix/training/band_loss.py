@@ -1,8 +1,8 @@
 """The loss of `losses.py` from masks that are one number per band, without a gradient at every bin.
 
 All bins of a band share its mask `m`, so that its error `sum (m |X| - |S|)^2` is `m^2 sum |X|^2 - 2 m sum |X| |S| +
-sum |S|^2`: three sums that need no gradient, and likewise its complex error. The waveform needs all bins, but its gradient is written out here: one
-transform back, summed over each band at once.
+sum |S|^2`: three sums that need no gradient, and likewise its complex error. The waveform needs all bins, but its
+gradient is written out here: one transform back, summed over each band at once.
 """
 
 from collections.abc import Callable

@@ -5,6 +5,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import cast
@@ -34,13 +35,24 @@ class Engine:
         settings: all settings of the run; `settings.training.seed` decides the weights.
         device: where to train.
         ranks: the processes that train together.
+        start: weights, by their names, that replace random ones.
     """
 
-    def __init__(self, settings: config.Config, *, device: torch.device, ranks: Ranks = ALONE) -> None:
+    def __init__(
+        self,
+        settings: config.Config,
+        *,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.settings, self.device, self.ranks = settings, device, ranks
         options, how = settings.training, settings.speed
         torch.manual_seed(options.seed)
-        self.net = build_net(settings).to(device)
+        self.net = build_net(settings)
+        if start:
+            self.net.load_state_dict({**self.net.state_dict(), **start})
+        self.net.to(device)
         if how.channels_last:
             speed.put_channels_last(self.net)
         self.ema = copy.deepcopy(self.net)

@@ -19,6 +19,7 @@ from demix.data.segments import open_pool, segment_samples
 from demix.data.stored import StoredTrack
 from demix.errors import DemixError
 from demix.models import build_net, count_parameters
+from demix.models.transfer import read_start
 from demix.runtime import BEST_FILE, HISTORY_FILE, pick_device
 from demix.spectral import check_stft
 from demix.training.allocator import keep_freed_memory
@@ -42,13 +43,13 @@ class TrainEvent:
     """What a progress bar needs to know.
 
     Args:
-        phase: `train`, `validate` or `warning`.
+        phase: `train`, `validate`, or `warning`: a sentence to be shown.
         step: batches trained.
         steps: batches in all.
         share: share of the validation that is done, in that phase.
         loss: loss of the last batch, or of this rank's share of it.
         valid_sdr: last validation score in dB.
-        message: the warning.
+        message: the sentence.
     """
 
     phase: Literal["train", "validate", "warning"]
@@ -77,15 +78,16 @@ def train(
         tracks: prepared songs; `train` songs are learnt from, `valid` songs choose the best weights, `test` songs
             are ignored.
         resume: go on with the run that the folder holds; a finished one stays as it is.
-        on_event: told after every step, during validation, and when the last checkpoint is damaged.
+        on_event: told after every step, during validation, when the last checkpoint is damaged, and which weights a
+            run starts from if not from random ones.
         ranks: the processes that train together, each calling this; rank 0 alone touches the folder.
 
     Returns:
         The progress at the end.
 
     Raises:
-        DemixError: for songs, settings or a folder that do not do, a loss that is not finite, too little memory on the
-            device, or a full disk.
+        DemixError: for songs, settings, a folder or weights to start from that do not do, a loss that is not finite,
+            too little memory on the device, or a full disk.
     """
     tell = on_event or (lambda event: None)
     keep_freed_memory()
@@ -94,23 +96,27 @@ def train(
     learnt, valid = _check(settings, tracks, ranks)
     used = [*valid, *learnt]
     there = ranks.first(lambda: open_run(folder, settings, tracks=used, resume=resume))
-    engine = Engine(settings, device=device, ranks=ranks)
+
+    def warn(message: str) -> None:
+        tell(TrainEvent("warning", 0, options.steps, message=message))
+
+    checkpoint = ranks.first(lambda: read_checkpoint(folder, warn=warn)) if there else None
+    start = None if checkpoint else ranks.first(lambda: read_start(settings))
+    engine = Engine(settings, device=device, ranks=ranks, start=start.tensors if start else None)
     history = History(folder / HISTORY_FILE)
     progress = Progress()
-    if there:
-
-        def warn(message: str) -> None:
-            tell(TrainEvent("warning", 0, options.steps, message=message))
-
-        checkpoint = ranks.first(lambda: read_checkpoint(folder, warn=warn))
-        if checkpoint is not None:
-            put_back(checkpoint, engine)
-            progress = checkpoint.progress
-            if ranks.main:
-                history.resume(progress.step)
+    if checkpoint is not None:
+        put_back(checkpoint, engine)
+        progress = checkpoint.progress
+        if ranks.main:
+            history.resume(progress.step)
     elif ranks.main:
-        parameters = count_parameters(engine.net)
-        write_run(folder, settings, tracks=used, parameters=parameters, device=str(device), processes=ranks.size)
+        parameters, init = count_parameters(engine.net), start.record if start else None
+        write_run(
+            folder, settings, tracks=used, parameters=parameters, device=str(device), processes=ranks.size, init=init
+        )
+        if start:
+            warn(str(start))
 
     behind = 0 if device.type == "cpu" else 1  # a GPU that the host waits for after every step has nothing to do then
     unread: list[Tensor] = []  # losses that the host has not read yet, the latest last

@@ -18,12 +18,12 @@ def separation_loss(
 
     `waveform * dB(sum (x_est - x)^2 / sum x_mix^2) + spectrum * dB(sum (m |X| - |S|)^2 / sum |X|^2) + complex *
     dB(sum |m X - S|^2 / sum |X|^2)`, mean over the stems and the segments. The last is the first but for what
-    overlapping frames cancel of each other's errors, and is much cheaper. Each stem has its own dB, as in the mean `sdr`: a little of the mixture in a stem that is
-    silent costs as much as a large error in a loud one. Loud and quiet music count alike, and an unsure net hedges as
-    SDR wants it, where an L1 loss pulls unsure masks to zero. The floor under the error is the soft threshold of Wisdom
-    et al. 2020, *Unsupervised Sound Separation Using Mixture Invariant Training*.
-    Nothing has a root that is differentiated, and floors keep value and gradient finite on digital silence. It is the
-    loss of one channel: the training loop takes left and right in turn, because the transforms and the
+    overlapping frames cancel of each other's errors, and is much cheaper. Each stem has its own dB, as in the mean
+    `sdr`: a little of the mixture in a stem that is silent costs as much as a large error in a loud one. Loud and quiet
+    music count alike, and an unsure net hedges as SDR wants it, where an L1 loss pulls unsure masks to zero. The floor
+    under the error is the soft threshold of Wisdom et al. 2020, *Unsupervised Sound Separation Using Mixture Invariant
+    Training*. Nothing has a root that is differentiated, and floors keep value and gradient finite on digital silence.
+    It is the loss of one channel: the training loop takes left and right in turn, because the transforms and the
     elementwise work of both would be half of a step.
 
     Args:

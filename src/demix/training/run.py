@@ -8,7 +8,7 @@ best.safetensors    averaged weights of the best validation, for use
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ def open_run(folder: Path, settings: config.Config, *, tracks: Sequence[StoredTr
         return False
     if not resume:
         raise DemixError(f"{folder}: holds a run already; go on with it by --resume or choose another run name")
-    there = _flatten(read_run_record(folder)["config"])
+    # A setting that the run's demix did not know yet has its default.
+    recorded = config.from_dict(read_run_record(folder)["config"], where=str(folder / RUN_FILE))
+    there = _flatten(json.loads(json.dumps(config.to_dict(recorded))))
     here = _flatten(json.loads(json.dumps(config.to_dict(settings))))
     for key in sorted(set(there) | set(here)):
         if not key.startswith(_MAY_DIFFER) and there.get(key) != here.get(key):
@@ -62,8 +64,9 @@ def write_run(
     parameters: int,
     device: str,
     processes: int = 1,
+    init: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write `run.json`, the first file of a run.
+    """Write `run.json`, the first file of a run; `init` says which weights it starts from, if not from random ones.
 
     Raises:
         DemixError: when it cannot be written.
@@ -81,6 +84,7 @@ def write_run(
         "device": device,
         "processes": processes,
         "machine": provenance.machine(),
+        **({"init": init} if init else {}),
     }
     with atomic(folder / RUN_FILE) as file:
         file.write((json.dumps(record, indent=2) + "\n").encode())
