@@ -16,9 +16,11 @@ import pytest
 import soundfile
 
 from demix.config import STEMS
-from demix.data import open_dataset
+from demix.data import dataset_licence, open_dataset
 from demix.errors import DemixError
 from demix.generate.fonts import find_fonts
+from demix.generate.licences import licence_line
+from demix.generate.song_files import write_lists
 from demix.report.generated_page import write_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -81,6 +83,28 @@ def test_what_was_used_is_on_record(made: Path) -> None:
     assert record["style"] in rows[2]
     assert all(re.match(r"(MIT|GPL|CC0|CC BY|CC BY-SA)[ :]", source) for source in record["sources"])
     assert all(source in (made / "README.md").read_text(encoding="utf-8") for source in record["sources"])
+
+
+def test_a_line_for_model_cards_says_what_the_songs_may_be_used_for(work: Path, made: Path) -> None:
+    terms = dataset_licence(str(made))
+    assert terms.startswith("for no more than all of their sounds allow, some of which are not known to be free. ")
+    assert "not recorded: singing in singing" in terms
+    told = work / "singing" / "licence.txt"
+    told.write_text("CC0 1.0, by Somebody\nmore\n", encoding="utf-8")
+    write_lists(made)
+    told.unlink()
+    terms = dataset_licence(str(made))
+    assert terms.startswith("free to use, change, share and train on, also commercially; who shares them names the ")
+    assert "CC0 1.0, by Somebody: singing in singing" in terms
+    assert "MIT: " in terms
+    for path in made.glob("train/*/song.json"):
+        assert all(each.partition(": ")[2] in terms for each in json.loads(path.read_text())["sources"])
+
+
+@pytest.mark.parametrize("licence", ["CC BY-NC-SA 4.0", "CC BY-ND 4.0", "not recorded", "MITRE", "for research only"])
+def test_one_sound_that_is_not_free_takes_the_freedom_from_all(licence: str) -> None:
+    assert licence_line(["MIT: a by b", "CC BY-SA 3.0: c by d", "CC0: e", "GPL: f by g"]).startswith("free to use")
+    assert licence_line(["MIT: a by b", f"{licence}: c by d"]).startswith("for no more")
 
 
 def test_the_same_seed_makes_the_same_songs_and_another_makes_others(work: Path, made: Path) -> None:

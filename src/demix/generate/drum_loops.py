@@ -13,6 +13,7 @@ from demix.config import SAMPLE_RATE
 from demix.errors import DemixError
 from demix.generate.drum_sources import SONIC_PI
 from demix.generate.effects import Wave
+from demix.generate.licences import folder_licence
 from demix.generate.score import Song
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
@@ -24,6 +25,7 @@ BEATS = (2, 4, 8, 16, 32, 64)
 BPM = (65.0, 185.0)  # a tempo that a name may tell
 TYPICAL_BPM = 110.0
 LONGEST_SECONDS = 40.0
+EDGE = 220  # samples in which a loop fades out where it is cut
 MOST_SPEED = 1.35  # beyond it a loop is not taken at all
 
 
@@ -72,7 +74,8 @@ def find_loops(folders: Sequence[Path] = ()) -> list[Loop]:
         for path in paths:
             seconds = _seconds(path)
             if 0.5 <= seconds <= LONGEST_SECONDS:
-                found.append(Loop(path, count_beats(path.stem, seconds), seconds, f"loops in {folder.name}"))
+                licence = f"{folder_licence(folder)}: loops in {folder.resolve().name}"
+                found.append(Loop(path, count_beats(path.stem, seconds), seconds, licence))
     return found
 
 
@@ -103,21 +106,27 @@ def lay_loop(song: Song, loops: Sequence[Loop], rng: np.random.Generator, *, sam
     loop, speed = fitting[int(rng.integers(len(fitting)))]
     wave = _read(loop.path)
     wave = soxr.resample(wave.T, SAMPLE_RATE * speed, SAMPLE_RATE, quality="MQ").T
-    edge = min(220, wave.shape[1] // 4)
-    wave[:, -edge:] *= np.linspace(1, 0, edge, dtype=np.float32)
     length = loop.seconds / speed * SAMPLE_RATE  # exact: rounding would drift
     out = np.zeros((2, samples), np.float32)
     least = rng.uniform(0.3, 0.7)
     for section in song.sections:
         if section.energy < least:
             continue
-        begin, end = section.start * SAMPLE_RATE, min(samples, (section.start + section.length) * SAMPLE_RATE)
+        first = section.start or _lead(song)  # the song's file begins before its first beat
+        begin, end = first * SAMPLE_RATE, min(samples, (section.start + section.length) * SAMPLE_RATE)
         number = 0
         while (start := round(begin + number * length)) < end:
-            piece = wave[:, : min(wave.shape[1], round(end) - start)]
+            piece = wave[:, : min(wave.shape[1], round(end) - start)].copy()
+            edge = min(EDGE, piece.shape[1])
+            piece[:, piece.shape[1] - edge :] *= np.linspace(1, 0, edge, dtype=np.float32)  # else it ends with a click
             out[:, start : start + piece.shape[1]] += piece
             number += 1
     return (out, loop) if out.any() else None
+
+
+def _lead(song: Song) -> float:
+    """Return when the first beat is, in seconds: whole bars before the second section, which begins on one."""
+    return song.sections[1].start % (song.beats * 60 / song.bpm) if len(song.sections) > 1 else 0.0
 
 
 def _speed(loop: Loop, bpm: float) -> float | None:

@@ -8,9 +8,11 @@ import numpy as np
 import soundfile
 
 from demix.config import SAMPLE_RATE
+from demix.data import LICENCE_FILE
 from demix.errors import DemixError
 from demix.files import atomic
 from demix.generate.effects import Wave
+from demix.generate.licences import folder_licence, licence_line
 from demix.rows import write_rows
 
 RECORD_FILE = "song.json"
@@ -42,7 +44,7 @@ def write_flac(path: Path, wave: Wave) -> None:
 
 
 def write_lists(out: Path) -> None:
-    """Write the table of all songs and the text that says where their sounds come from."""
+    """Write the table of all songs, where their sounds come from, and in one line what they may be used for."""
     records = [read_record(path.parent) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))]
     rows = [
         [
@@ -60,16 +62,26 @@ def write_lists(out: Path) -> None:
     write_rows(out / SONGS_FILE, FIELDS, rows)
     used: dict[str, int] = {}
     for record in records:
-        for source in record["sources"]:
+        for source in [*record["sources"], *_singing(record, out)]:
             used[source] = used.get(source, 0) + 1
     lines = [
         f"# {len(records)} generated songs",
         "",
         "Written by `demix data generate`: composed by rules, played on free sounds, sung by free recordings cut to "
-        f"phrases. `{SONGS_FILE}` names the sounds of every song; the singers' licences are those of their folders.",
+        f"phrases. `{SONGS_FILE}` names the sounds of every song, `{LICENCE_FILE}` what they may be used for.",
         "",
         *(f"- {source} ({count} songs)" for source, count in sorted(used.items())),
         "",
     ]
     with atomic(out / README_FILE) as file:
         file.write("\n".join(lines).encode())
+    with atomic(out / LICENCE_FILE) as file:
+        file.write(f"{licence_line(used)}\n".encode())
+
+
+def _singing(record: dict[str, Any], out: Path) -> list[str]:
+    """Return the folders that a song's singers were drawn from, with their licences; none for a song without vocals."""
+    if not (out / "train" / record["song"] / "vocals.flac").is_file():
+        return []
+    folders = [Path(folder) for folder in record["made_from"].get("vocals", ())]
+    return [f"{folder_licence(folder)}: singing in {folder.resolve().name}" for folder in folders]
