@@ -60,3 +60,11 @@ def test_a_broken_loop_and_an_empty_folder_are_named(tmp_path: Path) -> None:
     (tmp_path / "break.wav").write_bytes(b"no sound")
     with pytest.raises(DemixError, match=r"break\.wav: expected a drum loop, received .*; remove the file"):
         find_loops([tmp_path])
+
+
+def test_recordings_that_are_no_loops_are_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "drums.wav", np.zeros(41 * 8000), 8000)
+    with pytest.raises(DemixError, match=r"expected drum loops of at most 40 s, received longer ones; cut them"):
+        find_loops([tmp_path])
+    soundfile.write(tmp_path / "bar 120.wav", np.zeros(2 * 8000), 8000)
+    assert find_loops([tmp_path])[-1].path.name == "bar 120.wav"

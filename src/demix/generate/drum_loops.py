@@ -71,8 +71,12 @@ def find_loops(folders: Sequence[Path] = ()) -> list[Loop]:
             raise DemixError(
                 f"{folder}: expected a folder with drum loops ({', '.join(SUFFIXES)}), found none; check the path"
             )
-        for path in paths:
-            seconds = _seconds(path)
+        lengths = {path: _seconds(path) for path in paths}
+        if all(seconds > LONGEST_SECONDS for seconds in lengths.values()):
+            raise DemixError(
+                f"{folder}: expected drum loops of at most {LONGEST_SECONDS:.0f} s, received longer ones; cut them"
+            )
+        for path, seconds in lengths.items():
             if 0.5 <= seconds <= LONGEST_SECONDS:
                 licence = f"{folder_licence(folder)}: loops in {folder.resolve().name}"
                 found.append(Loop(path, count_beats(path.stem, seconds), seconds, licence))
