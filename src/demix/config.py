@@ -88,7 +88,7 @@ class Augment:
 
     remix: float = 0.75
     level: bool = True
-    rest: float = 0.1
+    rest: float = 0.2
     # The songs that ship have basses below 60 Hz only; a bass guitar's notes reach two octaves higher.
     transpose: dict[str, Any] = field(
         default_factory=lambda: {"vocals": [-5, 5], "drums": [-7, 7], "bass": [-5, 24], "other": [-7, 7]}
