@@ -181,6 +181,7 @@ plt.show()
 # correlation far from 0), somebody should listen. The loop below looks at every second of every song.
 
 # %%
+named = 0
 for track in stored:
     seconds = track.samples // SAMPLE_RATE
     audio = track.audio()[: len(STEMS), :, : seconds * SAMPLE_RATE].astype(np.float32) * track.scale
@@ -191,13 +192,16 @@ for track in stored:
         product = np.einsum("cnt,cnt->n", audio[first], audio[second])[both]
         alike = np.flatnonzero(both)[np.abs(product) > 0.5 * np.sqrt(energy[first] * energy[second])[both]]
         if alike.size:
+            named += 1
             print(f"{track.name}: {STEMS[first]} and {STEMS[second]} are alike in {alike.size} of {both.sum()} seconds")
             print(f"  the first at {alike[0]} s, the last at {alike[-1]} s")
+print(f"{named} songs with two stems that are alike somewhere")
 
 # %% [markdown]
-# When this page was written it named Rubidium, a **training** song: from 48 s on, nearly everything in `vocals` is in
-# `other` as well. A net cannot tell apart what is the same, and nets that are trained on it are punished for any
-# answer but "half each". With so few songs that is not a detail, and no score would have shown it.
+# Until November 2026 it named Rubidium, a **training** song: from 223 to 251 s of the original, `vocals` and `other` are
+# one and the same sound, and the cut that ships had 24 of these seconds. It was cut anew (`songs/make_cut.py`). A net
+# cannot tell apart what is the same, and nets that are trained on it are punished for any answer but "half each". With
+# so few songs that is not a detail, and no score would have shown it.
 #
 # ## What a net hears while it trains
 #
