@@ -177,7 +177,8 @@ def describe(stems: Wave) -> dict[str, Any]:
 def make_song(source: Path, out: Path) -> dict[str, Any]:
     """Cut one song, write it, read it back, and return its record."""
     name, whole = source.name, read_song(source)
-    windows = choose_windows(find_active(whole), PLAN[name], FAULTY.get(name, (0, 0)))
+    faulty = FAULTY.get(name, (0, 0))
+    windows = choose_windows(find_active(whole), PLAN[name], faulty)
     kept = cut_stems(whole, windows)
     gain = 1.0
     write_song(out / name, kept)
@@ -200,7 +201,7 @@ def make_song(source: Path, out: Path) -> dict[str, Any]:
         "excerpts": [list(window) for window in windows],
         "gain_db": round(20 * math.log10(gain), 3),
         "coding_sdr_db": round(10 * math.log10(float(np.square(truth).sum() / np.square(error).sum())), 1),
-        "before": describe(whole),
+        "before": describe(np.delete(whole, np.s_[faulty[0] * SAMPLE_RATE : faulty[1] * SAMPLE_RATE], axis=-1)),
         "after": describe(coded),
     }
 
@@ -225,7 +226,8 @@ def main() -> None:
         parser.error(f"{arguments.source}: expected one folder per song, missing {', '.join(missing)}")
     lines = [
         "# Written by make_cut.py. Shares are of the seconds whose rms lies above active_dbfs; excerpts are",
-        "# [start, end] in seconds of the original; before = the whole song, after = this cut as decoded.",
+        "# [start, end] in seconds of the original; before = the whole song but for FAULTY seconds, after = this cut",
+        "# as decoded.",
         f"active_dbfs = {ACTIVE_DBFS}",
         f"fade_seconds = {FADE_SECONDS}",
         f"compression_level = {COMPRESSION_LEVEL}",
