@@ -198,10 +198,10 @@ for track in stored:
 print(f"{named} songs with two stems that are alike somewhere")
 
 # %% [markdown]
-# Until November 2026 it named Rubidium, a **training** song: from 223 to 251 s of the original, `vocals` and `other` are
-# one and the same sound, and the cut that ships had 24 of these seconds. It was cut anew (`songs/make_cut.py`). A net
-# cannot tell apart what is the same, and nets that are trained on it are punished for any answer but "half each". With
-# so few songs that is not a detail, and no score would have shown it.
+# Until November 2026 it named Rubidium, a **training** song: from 223 to 251 s of the original, `vocals` and `other`
+# are one and the same sound, and the cut that ships had 24 of these seconds. It was cut anew (`songs/make_cut.py`). A
+# net cannot tell apart what is the same, and nets that are trained on it are punished for any answer but "half each".
+# With so few songs that is not a detail, and no score would have shown it.
 #
 # ## What a net hears while it trains
 #
