@@ -20,11 +20,12 @@ from song_statistics import decibels
 
 from demix.config import SAMPLE_RATE, STEMS
 from demix.data import Track, open_dataset
+from demix.files import read_record
 from demix.generate.compose import write_song
 from demix.generate.make import NOTES
 from demix.generate.phrases import key_of, pitch_track
 from demix.generate.score import Song
-from demix.generate.song_files import read_record
+from demix.generate.song_files import RECORD_FILE
 from demix.generate.voice_choice import CHORD, HARMONY_RATE, chord_table
 
 Audio = npt.NDArray[np.float32]
@@ -82,7 +83,7 @@ def table(heads: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> str:
 
 def judge(track: Track) -> dict[str, str]:
     """Return what is said about a song, by the names of `MUSIC` and `SIGNAL`."""
-    record = read_record(track.paths[0].parent)
+    record = read_record(track.paths[0].parent / RECORD_FILE)
     song = write_song(record["seed"])
     stems = track.stems()
     mixture = stems.sum(axis=0)

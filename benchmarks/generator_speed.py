@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 from demix.data.free import find_songs
+from demix.files import read_record
 from demix.generate.make import Plan, make_song, open_studio, song_folder
-from demix.generate.song_files import read_record
+from demix.generate.song_files import RECORD_FILE
 from demix.training.allocator import keep_freed_memory
 
 
@@ -29,7 +30,7 @@ def main(songs: int, cache: Path) -> None:
             begin = time.process_time()
             make_song(plan, number, studio)
             needed = time.process_time() - begin
-            record = read_record(song_folder(plan, number))
+            record = read_record(song_folder(plan, number) / RECORD_FILE)
             heard, spent = heard + record["seconds"], spent + needed
             print(f"{record['style']:16s} {record['seconds']:6.1f} s in {needed:5.2f} s")
     print(f"{songs} songs: {heard / spent:.1f} times real time on one core")

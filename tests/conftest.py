@@ -7,7 +7,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import importlib.util
 import signal
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -26,6 +27,24 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")
 LITHIUM = Path(__file__).parents[1] / "songs" / "lithium"
+
+
+@pytest.fixture
+def call_demix(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """The command in this process, which has PyTorch loaded already: arguments to exit status."""
+    from demix import cli
+
+    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0)
+
+    yield call
+    for number, handler in signals.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

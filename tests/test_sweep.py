@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from demix import cli, sweep
+from demix import sweep
 from demix.config import load_config, to_dict
 from demix.data import open_dataset
 from demix.data.library import store_folder
@@ -45,20 +45,10 @@ def work(songs_folder: Path, nano_settings: Settings, tmp_path_factory: pytest.T
 
 
 @pytest.fixture
-def demix(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
-    """The command in this process, which has PyTorch loaded already: arguments to exit status."""
+def demix(work: Path, call_demix: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """The command, run in the folder of the test."""
     monkeypatch.chdir(work)
-    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0)
-
-    yield call
-    for number, handler in signals.items():
-        signal.signal(number, handler)
+    return call_demix
 
 
 def plan(seeds: str = "0", vary: tuple[str, ...] = (), changes: tuple[str, ...] = ()) -> list[SweepRun]:

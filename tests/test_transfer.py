@@ -3,9 +3,8 @@
 import hashlib
 import json
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demix import cli
 from demix.compare import PlannedRun, check_starts
 from demix.config import Config, load_config
 from demix.data import open_dataset
@@ -390,20 +388,10 @@ def test_pickles_with_code_in_them_are_not_run(small: Callable[..., Config], tmp
 
 
 @pytest.fixture
-def demix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
-    """The command in this process, which has PyTorch loaded already: arguments to exit status."""
+def demix(tmp_path: Path, call_demix: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command, run in the folder of the test."""
     monkeypatch.chdir(tmp_path)
-    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0)
-
-    yield call
-    for number, handler in signals.items():
-        signal.signal(number, handler)
+    return call_demix
 
 
 def test_the_option_is_the_setting_and_a_unet_is_refused(

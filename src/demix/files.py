@@ -1,12 +1,13 @@
 """Files that are either whole or not there: what is killed half-way leaves nothing under the final name."""
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from demix.errors import DemixError
 
@@ -88,3 +89,12 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         remedy = "free some room or choose another folder" if is_full(error) else "choose another folder"
         raise DemixError(f"{path}: cannot be written ({error.strerror or error}); {remedy}") from error
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; nothing where there is none, or a damaged one."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

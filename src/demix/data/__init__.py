@@ -13,6 +13,7 @@ from demix.errors import DemixError
 __all__ = ["ARTISTS", "DATASETS", "LICENCES", "RAW", "Track", "dataset_label", "dataset_licence", "open_dataset"]
 
 RAW = Path("data/raw")  # `demix data download NAME` unpacks to RAW / NAME
+NO_LICENCE = "not recorded"
 LICENCE_FILE = "licence.txt"  # in a folder of songs: one line that says what they may be used for
 
 
@@ -51,9 +52,9 @@ def dataset_licence(dataset: str) -> str:
     """Return what the songs of a data set may be used for: as known here, or by the first line of its `licence.txt`."""
     path = Path(dataset) / LICENCE_FILE
     if dataset in LICENCES or not path.is_file():
-        return LICENCES.get(dataset, "not recorded")
+        return LICENCES.get(dataset, NO_LICENCE)
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return lines[0].strip() or "not recorded"
+    return lines[0].strip() or NO_LICENCE
 
 
 def open_dataset(name_or_path: str | Path) -> list[Track]:

@@ -28,7 +28,7 @@ from demix.data.loop_patterns import CONDITIONS, Loops
 from demix.data.stored import fingerprint
 from demix.data.track import Track
 from demix.errors import DemixError
-from demix.files import atomic, atomic_folder
+from demix.files import atomic, atomic_folder, read_record
 from demix.rows import write_rows
 
 SONGS_FILE = "songs.csv"
@@ -75,7 +75,7 @@ def write_loops(
     if not tracks:
         raise DemixError("loops: expected tracks to make loop songs from, received none; choose another data set")
     made_from = {"format": FORMAT, "settings": asdict(settings), "sources": _fingerprints(tracks)}
-    if _read_record(out).get("made_from") != made_from:
+    if read_record(out / RECORD_FILE).get("made_from") != made_from:
         bases: list[dict[str, Any]] = []
         skipped: dict[str, str] = {}
         with atomic_folder(out, mark=RECORD_FILE) as part:
@@ -116,7 +116,7 @@ def read_loop_seconds(folder: Path) -> float:
         DemixError: when the file is missing or does not say it.
     """
     try:
-        return float(_read_record(folder)["made_from"]["settings"]["loop_seconds"])
+        return float(read_record(folder / RECORD_FILE)["made_from"]["settings"]["loop_seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise DemixError(f"{folder / RECORD_FILE}: expected how the loops were made, found no {error}") from error
 
@@ -153,12 +153,3 @@ def _write_songs(path: Path, bases: Iterable[dict[str, Any]], seed: int) -> None
 
 def _fingerprints(tracks: Iterable[Track]) -> dict[str, str]:
     return {track.name: fingerprint(track) for track in tracks}
-
-
-def _read_record(out: Path) -> dict[str, Any]:
-    """Return what a folder of loop songs says about itself; nothing where there is none."""
-    try:
-        record = json.loads((out / RECORD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}

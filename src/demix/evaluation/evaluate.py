@@ -21,7 +21,7 @@ from demix.evaluation import excerpt
 from demix.evaluation.baselines import BASELINES
 from demix.evaluation.describe import describe_net, describe_songs
 from demix.evaluation.scores import ScoreRow, SecondRow, score_track, write_scores, write_seconds
-from demix.files import atomic
+from demix.files import atomic, read_record
 from demix.pretrained import make_separator
 from demix.runtime import BEST_FILE, HISTORY_FILE, Run, load_run, pick_device
 
@@ -215,11 +215,7 @@ def is_scored(out: Path, inputs: Mapping[str, str]) -> bool:
 
 def read_facts(out: Path) -> dict[str, Any]:
     """Return what results.json of a folder says; nothing where there is none, or a damaged one."""
-    try:
-        facts = json.loads((out / RESULTS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+    return read_record(out / RESULTS_FILE)
 
 
 def _copy_history(run: Run, folder: Path) -> None:

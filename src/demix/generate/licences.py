@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from demix.data import LICENCE_FILE, LICENCES, dataset_licence, free
+from demix.data import LICENCE_FILE, LICENCES, NO_LICENCE, dataset_licence, free
 from demix.errors import DemixError
 
 # Licences under which anybody may change, share and sell; "CC BY-NC" and the like are none of them.
 FREE = re.compile(r"(MIT|GPL|CC0|CC BY|CC BY-SA)(?=[ :,;]|$)")
-UNKNOWN = "not recorded"
 
 
 def folder_licence(folder: Path) -> str:
@@ -20,8 +19,8 @@ def folder_licence(folder: Path) -> str:
     try:
         shipped = free.find_songs().resolve()
     except DemixError:  # not in a checkout
-        return UNKNOWN
-    return LICENCES["free"] if shipped in (folder.resolve(), folder.resolve().parent) else UNKNOWN
+        return NO_LICENCE
+    return LICENCES["free"] if shipped in (folder.resolve(), folder.resolve().parent) else NO_LICENCE
 
 
 def licence_line(sources: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from demix.config import STEMS
 from demix.errors import DemixError
-from demix.files import atomic_folder
+from demix.files import atomic_folder, read_record
 from demix.generate.compose import write_song
 from demix.generate.drum_loops import find_loops
 from demix.generate.drum_sources import hydrogen_kits, one_shots
@@ -28,7 +28,7 @@ from demix.generate.mix import Instruments, mix
 from demix.generate.note_bank import NoteBank
 from demix.generate.score import Section, Song
 from demix.generate.singers import Bank, open_bank, sing
-from demix.generate.song_files import RECORD_FILE, read_record, write_flac, write_lists
+from demix.generate.song_files import RECORD_FILE, write_flac, write_lists
 
 FORMAT = 2  # raise it when the same seed makes other songs
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -113,7 +113,7 @@ def make_songs(
     told = on_song or (lambda name: None)
     missing = []
     for number in range(plan.songs):
-        if read_record(song_folder(plan, number)).get("made_from") == made_from(plan, number):
+        if read_record(song_folder(plan, number) / RECORD_FILE).get("made_from") == made_from(plan, number):
             told(song_folder(plan, number).name)
         else:
             missing.append(number)

@@ -1,6 +1,5 @@
 """The files of generated songs: stems, what a song says about itself, the lists of all songs."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import soundfile
 from demix.config import SAMPLE_RATE
 from demix.data import LICENCE_FILE
 from demix.errors import DemixError
-from demix.files import atomic
+from demix.files import atomic, read_record
 from demix.generate.effects import Wave
 from demix.generate.licences import folder_licence, licence_line
 from demix.rows import write_rows
@@ -21,13 +20,10 @@ README_FILE = "README.md"
 FIELDS = ("song", "seed", "style", "bpm", "tonic", "scale", "seconds", "programs", "sources")
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return what a song's folder says about it; nothing where there is none."""
-    try:
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+def read_songs(out: Path) -> dict[Path, dict[str, Any]]:
+    """Return what every song in a folder of generated songs says about itself, by its own folder."""
+    found = {path.parent: read_record(path) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))}
+    return {folder: record for folder, record in found.items() if record}
 
 
 def write_flac(path: Path, wave: Wave) -> None:
@@ -45,7 +41,7 @@ def write_flac(path: Path, wave: Wave) -> None:
 
 def write_lists(out: Path) -> None:
     """Write the table of all songs, where their sounds come from, and in one line what they may be used for."""
-    records = [read_record(path.parent) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))]
+    records = list(read_songs(out).values())
     rows = [
         [
             " ".join(map(str, record[name]))

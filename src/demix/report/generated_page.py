@@ -2,22 +2,18 @@
 
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from demix.audio import write
 from demix.config import SAMPLE_RATE, STEMS
 from demix.errors import DemixError
-from demix.files import atomic
-from demix.generate.song_files import read_record
+from demix.generate.song_files import read_songs
+from demix.report.listening import FOLDER, read_stem, write_listening_page
 
-FOLDER = "listen"  # beside the page; MP3, which every browser plays
 SONGS = 10
 SECONDS = 40.0  # of an excerpt
 WIDTH, HEIGHT = 160, 14  # of the picture: steps of time, height of a stem's line
@@ -36,28 +32,19 @@ def write_page(out: Path) -> Path:
     Raises:
         DemixError: when the folder has no generated songs, a stem cannot be read, or the page cannot be written.
     """
-    found = [(path.parent, read_record(path.parent)) for path in sorted((out / "train").glob("[!.]*/song.json"))]
-    songs = [(folder, record) for folder, record in found if record]
+    songs = list(read_songs(out).items())
     if not songs:
         raise DemixError(f"{out}: expected a folder of generated songs, found none; run `demix data generate`")
     places = np.linspace(0, len(songs) - 1, min(SONGS, len(songs))).round().astype(int)
     sections = [_section(out, *songs[place]) for place in places]
-    assets = files("demix.report") / "assets"
-    css, javascript, template = (
-        (assets / name).read_text(encoding="utf-8") for name in ("page.css", "loops.js", "generated.html")
-    )
     minutes = sum(float(record["seconds"]) for _, record in songs) / 60
-    text = Template(template).substitute(
-        css=css.strip(),
-        javascript=javascript.strip(),
+    return write_listening_page(
+        out,
+        "generated.html",
         settings=escape(f"{len(songs)} songs, {minutes:.0f} minutes"),
         heading=f"{_count(len(sections))} of the songs" if len(sections) < len(songs) else "The songs",
         songs="\n".join(sections),
     )
-    page = out / "index.html"
-    with atomic(page) as file:
-        file.write(text.encode())
-    return page
 
 
 def draw_levels(stems: Mapping[str, npt.NDArray[np.float32]], *, text: str) -> str:
@@ -120,12 +107,7 @@ def _excerpt(folder: Path) -> tuple[dict[str, npt.NDArray[np.float32]], float]:
     for stem in STEMS:
         path = folder / f"{stem}.flac"
         if path.is_file():
-            try:
-                stems[stem] = soundfile.read(path, dtype="float32", always_2d=True)[0].T
-            except soundfile.LibsndfileError as error:
-                raise DemixError(
-                    f"{path}: expected audio, received: {error.error_string}; remove the song and generate again"
-                ) from error
+            stems[stem], _ = read_stem(path, remedy="remove the song and generate again")
     length = max((wave.shape[1] for wave in stems.values()), default=SAMPLE_RATE)
     whole = {stem: stems.get(stem, np.zeros((2, length), np.float32)) for stem in STEMS}
     seconds = length // SAMPLE_RATE

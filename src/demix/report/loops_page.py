@@ -3,20 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from demix.audio import write
 from demix.errors import DemixError
-from demix.files import atomic
+from demix.report.listening import FOLDER, read_stem, write_listening_page
 
 SOUNDS = ("drums", "mixture")
-FOLDER = "listen"  # beside the page; MP3, which every browser plays
 NAMES = ("low", "mid", "high", "high, another")  # of the hits 0, 1, 2, 3
 HEIGHTS = (1.0, 0.72, 0.44, 0.44)  # of a cell; nothing depends on seeing colours
 WIDTH, HEIGHT, GAP = 28, 12, 2  # of a cell of the picture
@@ -51,14 +47,9 @@ def write_page(folder: Path) -> Path:
     for base in bases:
         for condition in base["patterns"]:
             _write_sounds(folder, f"{base['base']}-{condition}")
-    assets = files("demix.report") / "assets"
-    css, javascript, template = (
-        (assets / name).read_text(encoding="utf-8") for name in ("page.css", "loops.js", "loops.html")
-    )
-    page = folder / "index.html"
-    text = Template(template).substitute(
-        css=css.strip(),
-        javascript=javascript.strip(),
+    return write_listening_page(
+        folder,
+        "loops.html",
         settings=escape(
             f"{len(bases)} bases of {settings['seconds']:g} s, loops of {settings['loop_seconds']:g} s in "
             f"{settings['steps']} steps, seed {settings['seed']}"
@@ -66,9 +57,6 @@ def write_page(folder: Path) -> Path:
         legend="\n".join(_legend(number) for number in range(len(NAMES))),
         bases="\n".join(_section(base) for base in bases),
     )
-    with atomic(page) as file:
-        file.write(text.encode())
-    return page
 
 
 def draw_pattern(pattern: Sequence[Sequence[int]], *, text: str) -> str:
@@ -142,11 +130,7 @@ def _write_sounds(folder: Path, name: str) -> None:
         return
     stems = {}
     for path in sorted((folder / "test" / name).glob("*.flac")):
-        try:
-            waveform, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise DemixError(f"{path}: expected audio, received: {error.error_string}; make the songs again") from error
-        stems[path.stem] = waveform.T
+        stems[path.stem], rate = read_stem(path, remedy="make the songs again")
     if "drums" not in stems:
         raise DemixError(f"{folder / 'test' / name}: expected a loop song with drums, found none; make the songs again")
     waveforms = {"drums": stems["drums"], "mixture": np.sum(list(stems.values()), axis=0)}
