@@ -52,7 +52,7 @@ def dataset_licence(dataset: str) -> str:
     path = Path(dataset) / LICENCE_FILE
     if dataset in LICENCES or not path.is_file():
         return LICENCES.get(dataset, "not recorded")
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     return lines[0].strip() or "not recorded"
 
 
