@@ -13,6 +13,8 @@ import pytest
 import soundfile
 
 from demix.errors import DemixError
+from demix.generate import phrase_bank
+from demix.generate.licences import folder_licence
 from demix.generate.phrase_bank import TAKES, Bank, open_bank
 from demix.generate.phrases import frame_power
 from demix.generate.score import Note, Part, Section, Song
@@ -215,6 +217,11 @@ def names(bank: Bank) -> set[str]:
     return {source.name.split("/")[1] for source in bank.sources}
 
 
+def test_the_shipped_set_may_be_called_by_its_name() -> None:
+    assert {track.split for track in phrase_bank._songs(Path("free"))} == {"train"}
+    assert folder_licence(Path("free")).startswith("CC0 1.0")
+
+
 def test_only_songs_to_train_on_are_used(tmp_path: Path) -> None:
     for split, song in (("train", "one"), ("valid", "two"), ("test", "three")):
         write_voice(tmp_path / "set" / split / song, seconds=1)
@@ -234,7 +241,9 @@ def test_songs_kept_for_scores_are_refused(name: str, split: str, tmp_path: Path
     song = write_voice(tmp_path / "album" / name, seconds=1)
     write_voice(tmp_path / "album" / "potassium", seconds=1)
     for folder in (tmp_path / "album", song):
-        with pytest.raises(DemixError, match=rf"kept for {split}; exclude {name}"):
+        with pytest.raises(
+            DemixError, match=rf"{name}: expected .* kept for {split}; name the folders of the other songs"
+        ):
             open_bank([folder], cache=tmp_path / "cache")
     assert names(open_bank([tmp_path / "album"], cache=tmp_path / "cache", exclude=[name])) == {"potassium"}
 

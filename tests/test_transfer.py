@@ -345,6 +345,7 @@ def without(*names: str) -> Weights:
         ),
         (make_weights(**{"blocks.0.mlp.fc1.weight": torch.ones(HIDDEN)}), "", "expected weights of a plain ViT"),
         (make_weights(pos_embed=torch.ones(1, 1 + 4 * 5, DIM)), "", "positions on a square grid, received 21"),
+        (make_weights(**{"blocks.0.attn.proj.bias": torch.full((DIM,), torch.nan)}), "", "values that are no numbers"),
         (make_weights(), "model.options.embed_dim=32", "set model.options.embed_dim=64, num_heads=2, mlp_ratio=3 and"),
         (make_weights(), "model.options.num_heads=4", "received embed_dim 64, num_heads 4, mlp_ratio 3 and depth 2"),
         (make_weights(), "model.options.mlp_ratio=4", "mlp_ratio 4 and"),
@@ -384,6 +385,22 @@ def test_pickles_with_code_in_them_are_not_run(small: Callable[..., Config], tmp
         read_start(small(tmp_path / "vit.pth"))
 
 
+def test_pickles_that_were_cut_off_are_refused_wherever_it_was(small: Callable[..., Config], tmp_path: Path) -> None:
+    file = tmp_path / "vit.pth"
+    torch.save({"pos_embed": torch.ones(2), "norm.weight": torch.ones(2)}, file, _use_new_zipfile_serialization=False)
+    whole, settings = file.read_bytes(), small(file)
+    for size in range(0, len(whole), 3):
+        file.write_bytes(whole[:size])
+        with pytest.raises(DemixError, match=r"vit\.pth: expected tensors by their names, but it cannot be understood"):
+            read_start(settings)
+
+
+def test_a_file_whose_tensors_have_numbers_for_names_is_refused(small: Callable[..., Config], tmp_path: Path) -> None:
+    torch.save({0: torch.ones(2)}, tmp_path / "vit.pth")
+    with pytest.raises(DemixError, match=r"found no patch_embed\.proj\.weight"):
+        read_start(small(tmp_path / "vit.pth"))
+
+
 # ---- from the command line ----
 
 
@@ -418,6 +435,14 @@ def test_the_option_is_the_setting_and_a_unet_is_refused(
                 line.startswith(f"demix: {source}: taken are patch_embed, 1 blocks, row_embed;") for line in said
             )
             assert read_run_record(tmp_path / "checkpoints" / "a")["config"]["model"]["init"] == source
+
+
+def test_an_option_without_a_value_is_not_the_same_as_none(
+    demix: Callable[..., int], songs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demix("train", "--set", f"data.dataset={songs_folder}", "--init", "") == 2
+    assert "--init: expected timm:MODEL or timm:MODEL@FILE, received nothing" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_shipped_ablation_varies_the_start_alone() -> None:

@@ -9,7 +9,9 @@ import typer
 
 def generate(
     out: Annotated[Path, typer.Argument(help="Folder to write: a data set, and index.html to hear ten songs.")],
-    songs: Annotated[int, typer.Option(help="How many; those that are there are kept.")] = 100,
+    songs: Annotated[
+        int, typer.Option(help="How many; those that are there, made with the same options, are kept.")
+    ] = 100,
     seed: Annotated[int, typer.Option(help="Of all that is drawn; equal seeds give equal songs.")] = 0,
     jobs: Annotated[int | None, typer.Option(help="Songs to make at once; one per core by default.")] = None,
     vocals: Annotated[
@@ -24,7 +26,7 @@ def generate(
         typer.Option(metavar="FOLDER", help="Drum loops to lay under some drums; may be repeated."),
     ] = None,
     longest: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Cut songs there; whole songs by default.")
+        float | None, typer.Option(metavar="SECONDS", help="Cut songs there, at least 5; whole songs by default.")
     ] = None,
     cache: Annotated[
         Path, typer.Option(help="Folder for notes and phrases that many songs use; may be deleted at any time.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from demix.cli_options import Checkpoints, Settings, plain_name
+from demix.errors import DemixError
 
 
 def train(
@@ -48,6 +49,10 @@ def train(
     from demix.training.meeting import meeting
 
     with meeting() as met:
+        if init == "":  # of a shell's variable that is not set: not the same as without it
+            raise DemixError(
+                "--init: expected timm:MODEL or timm:MODEL@FILE, received nothing; leave it out or write it"
+            )
         start = [] if init is None else [f"model.init={json.dumps(init, ensure_ascii=False)}"]
         loaded = load_config(config, [*(settings or ()), *start])
         label = dataset_label(loaded.data.dataset)

@@ -53,7 +53,7 @@ def dataset_licence(dataset: str) -> str:
     path = Path(dataset) / LICENCE_FILE
     if dataset in LICENCES or not path.is_file():
         return LICENCES.get(dataset, NO_LICENCE)
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     return lines[0].strip() or NO_LICENCE
 
 

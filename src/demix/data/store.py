@@ -170,9 +170,7 @@ def _run(tracks: Sequence[Track], folder: Path, jobs: int) -> Iterator[tuple[str
         yield from ((track.name, _prepare_song(track, folder)) for track in tracks)
         return
     # spawn on every system: a fork of a process that runs threads (torch, a progress bar) may hang
-    executor = ProcessPoolExecutor(
-        min(jobs, len(tracks)), mp_context=get_context("spawn"), initializer=_end_with_parent
-    )
+    executor = ProcessPoolExecutor(min(jobs, len(tracks)), mp_context=get_context("spawn"), initializer=end_with_parent)
     try:
         names = {executor.submit(_prepare_song, track, folder): track.name for track in tracks}
         for future in as_completed(names):
@@ -197,8 +195,8 @@ def _prepare_song(track: Track, folder: Path) -> Row | str:
     return write_song(track, folder, stems=stems, mixture=mixture, source=source)
 
 
-def _end_with_parent() -> None:
-    """Let a decoding process end when the process that started it is killed, instead of waiting for ever."""
+def end_with_parent() -> None:
+    """Let a process of a pool end when the process that started it is killed, instead of waiting for ever."""
     parent = parent_process()
     if parent is None:
         return

@@ -24,7 +24,7 @@ SONIC_PI_LOOPS = {  # beats in each; those that are drums
 BEATS = (2, 4, 8, 16, 32, 64)
 BPM = (65.0, 185.0)  # a tempo that a name may tell
 TYPICAL_BPM = 110.0
-LONGEST_SECONDS = 40.0
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 40.0  # what lasts less is a hit, what lasts more is several
 EDGE = 220  # samples in which a loop fades out where it is cut
 MOST_SPEED = 1.35  # beyond it a loop is not taken at all
 
@@ -58,7 +58,7 @@ def find_loops(folders: Sequence[Path] = ()) -> list[Loop]:
     at which it has 2, 4, 8, ... beats.
 
     Raises:
-        DemixError: for a folder without loops, or a file that is not audio.
+        DemixError: for a folder without loops of a fitting length, or a file that is not audio.
     """
     found = [
         Loop(path, beats, _seconds(path), "CC0: loops of Sonic Pi")
@@ -72,14 +72,15 @@ def find_loops(folders: Sequence[Path] = ()) -> list[Loop]:
                 f"{folder}: expected a folder with drum loops ({', '.join(SUFFIXES)}), found none; check the path"
             )
         lengths = {path: _seconds(path) for path in paths}
-        if all(seconds > LONGEST_SECONDS for seconds in lengths.values()):
+        fitting = {path: each for path, each in lengths.items() if SHORTEST_SECONDS <= each <= LONGEST_SECONDS}
+        if not fitting:
             raise DemixError(
-                f"{folder}: expected drum loops of at most {LONGEST_SECONDS:.0f} s, received longer ones; cut them"
+                f"{folder}: expected drum loops of {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s, received "
+                f"{min(lengths.values()):.1f} to {max(lengths.values()):.1f} s; cut them or choose another folder"
             )
-        for path, seconds in lengths.items():
-            if 0.5 <= seconds <= LONGEST_SECONDS:
-                licence = f"{folder_licence(folder)}: loops in {folder.resolve().name}"
-                found.append(Loop(path, count_beats(path.stem, seconds), seconds, licence))
+        for path, seconds in fitting.items():
+            licence = f"{folder_licence(folder)}: loops in {folder.resolve().name}"
+            found.append(Loop(path, count_beats(path.stem, seconds), seconds, licence))
     return found
 
 

@@ -9,10 +9,13 @@ from demix.errors import DemixError
 
 # Licences under which anybody may change, share and sell; "CC BY-NC" and the like are none of them.
 FREE = re.compile(r"(MIT|GPL|CC0|CC BY|CC BY-SA)(?=[ :,;]|$)")
+UNFREE = re.compile(r"non-?\s?commercial|no-?\s?deriv|\bn[cd]\b", re.IGNORECASE)  # "CC BY NC", "CC0; CC BY-NC: vocals"
 
 
 def folder_licence(folder: Path) -> str:
-    """Return the first line of the `licence.txt` of a folder, or of the one around it; as known for shipped songs."""
+    """Return the first line of the `licence.txt` of a folder, or of the one around it; as known for known sets."""
+    if str(folder) in LICENCES:  # `free`: the set of that name, as `open_dataset` has it
+        return LICENCES[str(folder)]
     for place in (folder, folder.parent):
         if (place / LICENCE_FILE).is_file():
             return dataset_licence(str(place))
@@ -34,8 +37,9 @@ def licence_line(sources: Iterable[str]) -> str:
         licence, _, what = source.partition(": ")
         kinds.setdefault(" ".join(licence.split()), []).append(" ".join(what.split()))
     terms = "; ".join(f"{licence}: {', '.join(what)}" for licence, what in kinds.items())
-    unfree = [licence for licence in kinds if not FREE.match(licence)]
-    if unfree:
+    if any(
+        not FREE.match(licence) or UNFREE.search(f"{licence}: {'; '.join(what)}") for licence, what in kinds.items()
+    ):
         return f"for no more than all of their sounds allow, some of which are not known to be free. {terms}"
     return (
         "free to use, change, share and train on, also commercially; who shares them names the makers of their sounds "

@@ -5,10 +5,12 @@ on where it was interrupted and a greater number adds songs.
 """
 
 import json
+import math
 import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from demix.config import STEMS
+from demix.data.store import end_with_parent
 from demix.errors import DemixError
 from demix.files import atomic_folder, read_record
 from demix.generate.compose import write_song
@@ -28,9 +31,10 @@ from demix.generate.mix import Instruments, mix
 from demix.generate.note_bank import NoteBank
 from demix.generate.score import Section, Song
 from demix.generate.singers import Bank, open_bank, sing
-from demix.generate.song_files import RECORD_FILE, write_flac, write_lists
+from demix.generate.song_files import RECORD_FILE, check_out, write_flac, write_lists
 
 FORMAT = 2  # raise it when the same seed makes other songs
+LEAST_SECONDS = 5.0  # of songs that are cut: hardly one waits longer for its first note
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -45,7 +49,7 @@ class Plan:
         vocals: folders with singing.
         loops: folders with drum loops.
         cache: folder of what is kept between songs and runs.
-        longest_seconds: songs are cut there; None leaves them as they are.
+        longest_seconds: songs are cut there, at least 5; None leaves them as they are.
     """
 
     out: Path
@@ -110,6 +114,12 @@ def make_songs(
             f"generate: expected at least one song, one job and a seed from 0, received {plan.songs} songs, "
             f"{jobs} jobs, seed {plan.seed}; change the options"
         )
+    longest = plan.longest_seconds
+    if longest is not None and not LEAST_SECONDS <= longest < math.inf:
+        raise DemixError(
+            f"generate: expected songs of {LEAST_SECONDS:g} seconds or more, received {longest:g}; change --longest"
+        )
+    check_out(plan.out, {song_folder(plan, number) for number in range(plan.songs)})
     told = on_song or (lambda name: None)
     missing = []
     for number in range(plan.songs):
@@ -203,6 +213,7 @@ _studio: Studio | None = None  # of a worker process
 def _open_worker(plan: Plan, prepare: Callable[[], object] | None) -> None:
     global _studio
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    end_with_parent()
     if prepare:
         prepare()
     _studio = open_studio(plan)
@@ -228,6 +239,11 @@ def _make_parallel(
                 done, waiting = wait(waiting, return_when=FIRST_EXCEPTION, timeout=0.5)
                 for each in done:
                     told(each.result())
+        except BrokenProcessPool as error:
+            raise DemixError(
+                f"{plan.out}: a process that made songs was killed, most often for lack of memory; run again with "
+                "fewer --jobs (songs that are done are kept)"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

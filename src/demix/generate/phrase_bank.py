@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from demix import audio
 from demix.config import SAMPLE_RATE, STEMS
-from demix.data import Track, folder, free, open_dataset
+from demix.data import DATASETS, Track, folder, free, open_dataset
 from demix.data.track import SPLITS
 from demix.errors import DemixError
 from demix.files import atomic_folder, writing
@@ -111,7 +111,8 @@ def open_bank(
 def _songs(root: Path) -> list[Track]:
     """List the songs of a folder that may be trained on."""
     tracks = open_dataset(root)
-    loose = not (root / free.MANIFEST).is_file() and all(
+    listed = str(root) in DATASETS or (root / free.MANIFEST).is_file()
+    loose = not listed and all(
         track.paths[0].parent.name not in SPLITS and track.paths[0].parent.parent.name not in SPLITS for track in tracks
     )
     return tracks if loose else [track for track in tracks if track.split == "train"]
@@ -127,7 +128,7 @@ def _refuse_held_out(tracks: Sequence[Track]) -> None:
         if track.name.lower() in kept:
             raise DemixError(
                 f"{track.paths[0].parent}: expected songs to train on, received one that is kept for "
-                f"{kept[track.name.lower()]}; exclude {track.name}"
+                f"{kept[track.name.lower()]}; name the folders of the other songs one by one"
             )
 
 

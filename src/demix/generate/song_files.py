@@ -1,5 +1,6 @@
 """The files of generated songs: stems, what a song says about itself, the lists of all songs."""
 
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import soundfile
 
 from demix.config import SAMPLE_RATE
 from demix.data import LICENCE_FILE
+from demix.data.folder import subfolders
 from demix.errors import DemixError
 from demix.files import atomic, read_record
 from demix.generate.effects import Wave
@@ -17,6 +19,7 @@ from demix.rows import write_rows
 RECORD_FILE = "song.json"
 SONGS_FILE = "songs.csv"
 README_FILE = "README.md"
+WRITTEN = "Written by `demix data generate`"  # in the README of a folder that is ours
 FIELDS = ("song", "seed", "style", "bpm", "tonic", "scale", "seconds", "programs", "sources")
 
 
@@ -24,6 +27,36 @@ def read_songs(out: Path) -> dict[Path, dict[str, Any]]:
     """Return what every song in a folder of generated songs says about itself, by its own folder."""
     found = {path.parent: read_record(path) for path in sorted((out / "train").glob(f"[!.]*/{RECORD_FILE}"))}
     return {folder: record for folder, record in found.items() if record}
+
+
+def check_out(out: Path, planned: Set[Path]) -> None:
+    """Raise `DemixError` unless a folder is new, or holds nothing but generated songs and what is written about them.
+
+    Args:
+        out: where songs are to be.
+        planned: folders of songs that will be made, or made again where they are damaged.
+    """
+    if out.exists() and not out.is_dir():
+        raise DemixError(f"{out}: expected a folder for songs, found a file; choose another")
+    songs = [folder for folder in subfolders(out / "train") if any(folder.iterdir())]
+    for folder in songs:
+        record = folder / RECORD_FILE
+        if not record.is_file() if folder in planned else not is_whole(read_record(record)):
+            raise DemixError(
+                f"{folder}: expected a generated song, found something else or a damaged {RECORD_FILE}; "
+                "move the folder away or choose another for the songs"
+            )
+    readme = out / README_FILE
+    if songs or (readme.is_file() and WRITTEN in readme.read_text(encoding="utf-8", errors="replace")):
+        return
+    for name in (README_FILE, SONGS_FILE, LICENCE_FILE, "index.html", "listen"):
+        if (out / name).exists():
+            raise DemixError(f"{out / name}: is in the way and not of `demix data generate`; choose another folder")
+
+
+def is_whole(record: dict[str, Any]) -> bool:
+    """Say whether a song's record says all that lists and page tell."""
+    return {*FIELDS, "made_from"} <= record.keys()
 
 
 def write_flac(path: Path, wave: Wave) -> None:
@@ -41,7 +74,8 @@ def write_flac(path: Path, wave: Wave) -> None:
 
 def write_lists(out: Path) -> None:
     """Write the table of all songs, where their sounds come from, and in one line what they may be used for."""
-    records = list(read_songs(out).values())
+    found = read_songs(out)
+    records = list(found.values())
     rows = [
         [
             " ".join(map(str, record[name]))
@@ -57,13 +91,13 @@ def write_lists(out: Path) -> None:
     ]
     write_rows(out / SONGS_FILE, FIELDS, rows)
     used: dict[str, int] = {}
-    for record in records:
-        for source in [*record["sources"], *_singing(record, out)]:
+    for folder, record in found.items():
+        for source in [*record["sources"], *_singing(folder, record)]:
             used[source] = used.get(source, 0) + 1
     lines = [
         f"# {len(records)} generated songs",
         "",
-        "Written by `demix data generate`: composed by rules, played on free sounds, sung by free recordings cut to "
+        f"{WRITTEN}: composed by rules, played on free sounds, sung by free recordings cut to "
         f"phrases. `{SONGS_FILE}` names the sounds of every song, `{LICENCE_FILE}` what they may be used for.",
         "",
         *(f"- {source} ({count} songs)" for source, count in sorted(used.items())),
@@ -75,9 +109,9 @@ def write_lists(out: Path) -> None:
         file.write(f"{licence_line(used)}\n".encode())
 
 
-def _singing(record: dict[str, Any], out: Path) -> list[str]:
+def _singing(song: Path, record: dict[str, Any]) -> list[str]:
     """Return the folders that a song's singers were drawn from, with their licences; none for a song without vocals."""
-    if not (out / "train" / record["song"] / "vocals.flac").is_file():
+    if not (song / "vocals.flac").is_file():
         return []
     folders = [Path(folder) for folder in record["made_from"].get("vocals", ())]
     return [f"{folder_licence(folder)}: singing in {folder.resolve().name}" for folder in folders]

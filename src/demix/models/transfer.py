@@ -16,7 +16,6 @@ Features and head keep their random start. A trained net is rebuilt from its run
 import hashlib
 import io
 import math
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from typing import Any, cast
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional
@@ -102,6 +100,8 @@ def read_start(settings: config.Config) -> Start | None:
         for name, value in net.state_dict().items():
             if name in tensors and tensors[name].shape != value.shape:
                 raise ValueError(f"{name} would have shape {tuple(tensors[name].shape)}, not {tuple(value.shape)}")
+            if name in tensors and not tensors[name].isfinite().all():
+                raise ValueError(f"{name} would have values that are no numbers")
     except (RuntimeError, ValueError, IndexError) as error:
         raise DemixError(
             f"{where}: expected weights of a plain ViT of timm, but {str(error).splitlines()[0]}; name another file"
@@ -211,18 +211,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str]:
         else:
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
             found = next((found[key] for key in ("state_dict", "model") if key in found), found)
-        tensors = {name: value.float() for name, value in found.items() if isinstance(value, Tensor)}
+        tensors = {
+            name: value.float() for name, value in found.items() if isinstance(name, str) and isinstance(value, Tensor)
+        }
     except OSError as error:
         raise DemixError(f"model.init: {path}: cannot be read ({error.strerror or error}); name a file") from error
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except Exception as error:  # damaged pickles end in errors of many kinds, of struct and LookupErrors too
         raise DemixError(
             f"model.init: {path}: expected tensors by their names, but it cannot be understood as {path.suffix}; "
             "fetch it again"

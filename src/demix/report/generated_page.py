@@ -21,7 +21,9 @@ RANGE_DB = (-42.0, -8.0)  # dBFS; of the picture
 
 
 def write_page(out: Path) -> Path:
-    """Write `index.html` and the sounds it plays into a folder of generated songs; sounds that are there are kept.
+    """Write `index.html` and the sounds it plays into a folder of generated songs.
+
+    Sounds that are there are kept unless their song has been made anew since.
 
     Args:
         out: with `train/<song>/{song.json,<stem>.flac}`.
@@ -82,8 +84,9 @@ def _section(out: Path, folder: Path, record: Mapping[str, Any]) -> str:
     paths = {sound: out / FOLDER / f"{folder.name}-{sound}.mp3" for sound in sounds}
     stems, start = _excerpt(folder)
     waves = {"mixture": np.sum(list(stems.values()), axis=0), **stems}
+    made = (folder / "song.json").stat().st_mtime
     for sound, path in paths.items():
-        if not path.is_file():
+        if not path.is_file() or path.stat().st_mtime < made:  # a song of other singers may have had its name
             write(path, waves[sound], sample_rate=SAMPLE_RATE)
     title = escape(folder.name)
     players = ", ".join(f"{name} ({program})" for name, program in record["programs"].items())
