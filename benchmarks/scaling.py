@@ -95,7 +95,9 @@ def train(net: str, folder: Path | None, *, songs: int, steps: int, seed: int) -
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     config = os.fspath(CONFIGS / f"release-{net}.toml")
     command = [sys.executable, "-m", "demix", "train", config, *options, "--name", name, "--resume"]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # bars, or one sentence
+    if done.returncode:
+        sys.exit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
     return Path("checkpoints") / name
 
 

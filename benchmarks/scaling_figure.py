@@ -5,6 +5,7 @@ python benchmarks/scaling_figure.py [docs/scaling.csv] [--out docs/scaling.png]
 
 import argparse
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,22 +27,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/scaling.png"))
     arguments = parser.parse_args()
     points = read(arguments.points)
+    if not points:
+        sys.exit(f"{arguments.points}: expected points, found none; run `python benchmarks/scaling.py` first")
     music = max({point.steps for point in points}, key=lambda steps: len({p.songs for p in points if p.steps == steps}))
     most = max(point.songs for point in points)
     with rc_context(STYLE):
         figure = Figure(figsize=(10, 4.4), dpi=110, layout="constrained", facecolor="white")
         left, right = figure.subplots(1, 2, sharey=True)
-        draw(left, [point for point in points if point.steps == music], lambda point: point.minutes)
+        draw(left, [point for point in points if point.steps == music], lambda point: point.minutes, "Twice the music")
         left.set_xlabel(f"minutes of music to learn from, {music:,} steps")
         left.set_ylabel("mean sdr of the four stems, dB")
-        draw(right, [point for point in points if point.songs == most], lambda point: point.steps)
+        draw(right, [point for point in points if point.songs == most], lambda point: point.steps, "Twice the steps")
         right.set_xlabel(f"steps, {max(point.minutes for point in points):.0f} minutes of music")
         left.legend(loc="lower right")
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(arguments.out)
 
 
-def draw(axes: Any, points: Sequence[Point], place: Callable[[Point], float]) -> None:
+def draw(axes: Any, points: Sequence[Point], place: Callable[[Point], float], what: str) -> None:
     """Draw a line for each net through the means over seeds; head the panel by the slopes."""
     told = []
     for (net, label), (colour, sign, line) in zip(NETS.items(), SETS, strict=False):
@@ -63,7 +66,7 @@ def draw(axes: Any, points: Sequence[Point], place: Callable[[Point], float]) ->
     ticks = sorted({place(point) for point in points})
     axes.set_xticks(ticks, labels=[f"{tick:,.0f}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_title("A doubling brings, on average:\n" + ", ".join(told))
+    axes.set_title(f"{what}, on average:\n" + ", ".join(told))
 
 
 if __name__ == "__main__":
