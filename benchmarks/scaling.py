@@ -14,6 +14,7 @@ import csv
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,17 +55,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/scaling.csv"))
     arguments = parser.parse_args()
     dev = [track.load() for track in open_dataset(arguments.dev)]
+    steps, seeds = ([int(each) for each in listed.split(",")] for listed in (arguments.steps, arguments.seeds))
+    there = {(point.net, point.songs, point.steps, point.seed) for point in read(arguments.out)}
     for songs in map(int, arguments.songs.split(",")):
         folder = subset(arguments.generated, songs)
-        for net in arguments.net or ("unet", "vit"):
-            for steps in map(int, arguments.steps.split(",")):
-                for seed in map(int, arguments.seeds.split(",")):
-                    if (net, songs, steps, seed) in {(p.net, p.songs, p.steps, p.seed) for p in read(arguments.out)}:
-                        continue
-                    run = train(net, folder, songs=songs, steps=steps, seed=seed)
-                    point = Point(net, songs, minutes(folder), steps, seed, *score(run, dev))
-                    append(arguments.out, point)
-                    print(*(f"{each:.2f}" if isinstance(each, float) else each for each in point), flush=True)
+        length = minutes(folder)
+        for net, step, seed in product(arguments.net or ("unet", "vit"), steps, seeds):
+            if (net, songs, step, seed) not in there:
+                run = train(net, folder, songs=songs, steps=step, seed=seed)
+                point = Point(net, songs, length, step, seed, *score(run, dev))
+                append(arguments.out, point)
+                print(*(f"{each:.2f}" if isinstance(each, float) else each for each in point), flush=True)
 
 
 def subset(generated: Path, songs: int) -> Path | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from demix.audio import write
 from demix.config import SAMPLE_RATE, STEMS
 from demix.errors import DemixError
-from demix.generate.song_files import read_songs
+from demix.generate.song_files import RECORD_FILE, read_songs
 from demix.report.listening import FOLDER, read_stem, write_listening_page
 
 SONGS = 10
@@ -84,7 +84,7 @@ def _section(out: Path, folder: Path, record: Mapping[str, Any]) -> str:
     paths = {sound: out / FOLDER / f"{folder.name}-{sound}.mp3" for sound in sounds}
     stems, start = _excerpt(folder)
     waves = {"mixture": np.sum(list(stems.values()), axis=0), **stems}
-    made = (folder / "song.json").stat().st_mtime
+    made = (folder / RECORD_FILE).stat().st_mtime
     for sound, path in paths.items():
         if not path.is_file() or path.stat().st_mtime < made:  # a song of other singers may have had its name
             write(path, waves[sound], sample_rate=SAMPLE_RATE)
