@@ -79,18 +79,21 @@ def test_notes_are_ordered_playable_and_inside_the_song() -> None:
 
 
 def test_stems_are_as_promised() -> None:
-    sung = 0
+    sung = bassless = 0
     for song in songs():
         counts = Counter(part.stem for part in song.parts)
         assert set(counts) <= set(STEMS)
-        assert counts["drums"] == counts["bass"] == 1
+        assert counts["drums"] == 1
+        assert counts["bass"] <= 1
         assert counts["vocals"] <= 1
         assert 1 <= counts["other"] <= 5
         assert len({part.name for part in song.parts}) == len(song.parts)
         if not counts["vocals"]:
             assert any(part.role == "lead" for part in song.parts), song.seed
         sung += counts["vocals"]
+        bassless += not counts["bass"]
     assert 0.6 < sung / len(songs()) < 0.9
+    assert 0.01 < bassless / len(songs()) < 0.1
 
 
 def test_at_most_four_other_parts_have_notes_in_one_bar() -> None:
@@ -143,7 +146,8 @@ def test_parts_agree_on_the_harmony() -> None:
     for song in songs():
         chords = [part for part in song.parts if part.role in ("chords", "pad", "arpeggio")]
         bass = part_of(song, "bass")
-        assert bass is not None
+        if bass is None:
+            continue
         agree = []
         for note in bass.notes[::7]:
             around = [
@@ -202,7 +206,9 @@ def test_bars_recur_and_fills_exist() -> None:
         length, lead = bar_seconds(song), lead_in(song)
         for stem in ("drums", "bass"):
             part = part_of(song, stem)
-            assert part is not None
+            if part is None:
+                assert stem == "bass"
+                continue
             bars: dict[int, set[tuple[int, int]]] = {}
             for note in part.notes:
                 step = round((note.start - lead) / length * song.beats * 4)
@@ -223,7 +229,7 @@ def test_songs_differ_in_density_and_register() -> None:
     def density(song: Song, stem: str) -> float:
         return sum(len(part.notes) for part in song.parts if part.stem == stem) / song.seconds
 
-    for stem, low, high in (("bass", 1.5, 4.0), ("drums", 4.0, 10.0), ("other", 5.0, 25.0)):
+    for stem, low, high in (("bass", 1.5, 4.0), ("drums", 4.5, 10.0), ("other", 5.0, 25.0)):
         rates = [density(song, stem) for song in songs()]
         assert np.percentile(rates, 10) < low < np.median(rates) < high < max(rates), stem
     heights = [np.median([note.pitch for note in part.notes]) for song in songs() if (part := part_of(song, "bass"))]
@@ -242,4 +248,4 @@ def test_melodies_have_phrases_and_breath() -> None:
         assert np.sum(gaps > 0.3) >= 5, song.seed
         steps = np.abs(np.diff([note.pitch for note in voice.notes]))
         assert np.mean(steps <= 4) > 0.5, song.seed
-        assert len({note.pitch for note in voice.notes}) >= 5, song.seed
+        assert len({note.pitch for note in voice.notes}) >= 4, song.seed

@@ -9,6 +9,7 @@ from demix.generate.events import Bar, chance, pick
 # Chance that a part plays in a section of this name; 1 where the name is not listed.
 DRUMS = {"intro": 0.65, "break": 0.4, "bridge": 0.85}
 BASS = {"intro": 0.6, "break": 0.4, "bridge": 0.92, "build": 0.85}
+MACHINE_BASS = {"intro": 0.35, "verse": 0.8, "break": 0.2, "bridge": 0.75, "build": 0.5, "outro": 0.7}
 VOCALS = {"intro": 0.04, "solo": 0.0, "break": 0.35, "build": 0.6, "outro": 0.25, "bridge": 0.8}
 LEAD = {
     "intro": 0.45,
@@ -33,6 +34,7 @@ def arrange(
     lead: bool,
     rng: np.random.Generator,
     scarce: float = 0.0,
+    bass: Mapping[str, float] = BASS,
 ) -> Plays:
     """Decide for each part and bar whether it plays.
 
@@ -43,6 +45,7 @@ def arrange(
         lead: whether there is a lead; without vocals it has the melody.
         rng: what draws.
         scarce: energy that sections need beyond the usual for any layer to play.
+        bass: chance that the bass plays in a section of this name; 1 where the name is not listed.
 
     Returns:
         For each of `drums`, `bass`, `vocals`, `lead` that there is and each layer one yes or no a bar.
@@ -53,7 +56,7 @@ def arrange(
     for section in range(bars[-1].section + 1):
         inside = [bar for bar in bars if bar.section == section]
         name, energy = inside[0].name, inside[0].energy
-        odds: dict[str, float] = {"drums": DRUMS.get(name, 1.0), "bass": BASS.get(name, 1.0)}
+        odds: dict[str, float] = {"drums": DRUMS.get(name, 1.0), "bass": bass.get(name, 1.0)}
         odds |= {layer: float(energy >= enter[layer] + scarce) for layer in layers}
         if name == "break":
             odds |= dict.fromkeys(layers, 0.4)

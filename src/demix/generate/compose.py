@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from demix.errors import DemixError
-from demix.generate.arrange import MOST, Plays, arrange
+from demix.generate.arrange import BASS, MACHINE_BASS, MOST, Plays, arrange
 from demix.generate.band import Player, draw_band, draw_grooves
 from demix.generate.events import chance, pick
-from demix.generate.form import FORMS, Stretch, draw_form, write_bars
+from demix.generate.form import ENERGIES, FORMS, Stretch, draw_form, write_bars
 from demix.generate.frame import Frame
 from demix.generate.harmony import SCALES
 from demix.generate.perform import Clock, between
@@ -18,12 +18,12 @@ from demix.generate.progressions import FAMILIES, Family
 from demix.generate.score import Part, Section, Song
 from demix.generate.styles import STYLES, WEIGHTS
 
-FORMAT = 1  # raise it when the same seed makes another song
+FORMAT = 2  # raise it when the same seed makes another song
 RING_SECONDS = 2.5  # after the last beat
 GUITAR_KEYS = (4, 9, 2, 7, 0, 11, 5)  # E, A, D, G, C, B, F
 ANSWER_CHANCE, ANSWER_GAP_SECONDS = 0.45, 0.1
 # What some songs are on purpose, so that nets meet what is rare; most are plain.
-EXTREMES = {"": 0.82, "bass heavy": 0.06, "bass and drums": 0.06, "dense": 0.06}
+EXTREMES = {"": 0.78, "bass heavy": 0.06, "bass and drums": 0.06, "dense": 0.06, "no bass": 0.04}
 
 
 def write_song(seed: int) -> Song:
@@ -33,7 +33,7 @@ def write_song(seed: int) -> Song:
         seed: 0 or more; the same seed is the same song.
 
     Returns:
-        The song: 1.5 to 4 minutes, with drums, bass, one to four parts of `other` at a time, and vocals in most.
+        The song: 1.5 to 4 minutes, with drums, one to four parts of `other` at a time, and bass and vocals in most.
 
     Raises:
         DemixError: the seed is negative.
@@ -62,7 +62,10 @@ def write_song(seed: int) -> Song:
     scarce = 0.4 if extreme == "bass and drums" else 0.0
     layers = [player.name for player in band if player.kind == "layer"]
     sung, led = (any(player.name == name for player in band) for name in ("vocals", "lead"))
-    plays = arrange(bars, layers, vocals=sung, lead=led, rng=rng, scarce=scarce)
+    bass = MACHINE_BASS if style.machine else BASS
+    if extreme == "no bass":
+        bass = dict.fromkeys(ENERGIES, 0.0)
+    plays = arrange(bars, layers, vocals=sung, lead=led, rng=rng, scarce=scarce, bass=bass)
     parts = _play_all(band, frame, plays, rng)
     end = float(clock.seconds(np.array([float(len(bars) * beats)]))[0])
     ring = max(note.start + note.length for part in parts for note in part.notes)

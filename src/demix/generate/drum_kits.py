@@ -16,6 +16,7 @@ from demix.errors import DemixError
 from demix.generate import space
 from demix.generate.drum_sources import FileKit
 from demix.generate.fonts import Font
+from demix.generate.machine_kick import LONGEST_SECONDS, MachineKick, draw_machine_kick
 from demix.generate.note_bank import NoteBank, Wave
 
 ELECTRONIC_PROGRAMS = (24, 25)  # of General MIDI kits
@@ -46,13 +47,16 @@ KINDS = {
 }  # fmt: skip
 CHOKES = {46: (42, 44, 46)}  # a key that is silenced by others
 LAYERS = 4  # of velocity
+MACHINE_KICK_CHANCE = {True: 0.6, False: 0.05}  # in electronic kits and in others
+
+Source = FileKit | tuple[Font, int, int] | MachineKick
 
 
 @dataclass(frozen=True)
 class Piece:
     """What a song does to one kind of piece."""
 
-    kit: "FileKit | tuple[Font, int, int]"
+    kit: Source
     tune: float  # factor of the speed it is played at
     damp_seconds: float
     level_db: float
@@ -85,12 +89,18 @@ class Kit:
     def sources(self) -> list[str]:
         """Return the licences of all that is used."""
         kits = (piece.kit for piece in self.pieces.values())
-        return sorted({kit.licence if isinstance(kit, FileKit) else kit[0].licence for kit in kits})
+        return sorted(
+            {
+                kit.licence if isinstance(kit, FileKit) else kit[0].licence
+                for kit in kits
+                if not isinstance(kit, MachineKick)
+            }
+        )
 
     def _make(self, key: int, layer: int) -> Wave:
         kind = KINDS.get(key, "hand")
         piece = self.pieces[kind]
-        ring = PIECES[kind][3]
+        ring = LONGEST_SECONDS if isinstance(piece.kit, MachineKick) else PIECES[kind][3]
         raw = self._raw(piece.kit, key, layer, ring)
         if not raw.any():
             return np.zeros((2, 1), np.float32)
@@ -111,7 +121,9 @@ class Kit:
         loud = np.flatnonzero(np.abs(whole).max(axis=0) > 2e-4)
         return whole[:, : loud[-1] + 1 if len(loud) else 1]
 
-    def _raw(self, kit: "FileKit | tuple[Font, int, int]", key: int, layer: int, ring: float) -> Wave:
+    def _raw(self, kit: Source, key: int, layer: int, ring: float) -> Wave:
+        if isinstance(kit, MachineKick):
+            return kit.play()
         if isinstance(kit, FileKit):
             for each in (key, *NEAREST.get(key, ())):
                 if paths := kit.files.get(each):
@@ -151,7 +163,7 @@ def draw_kit(
         rng: where chance comes from.
     """
     electronic = program in ELECTRONIC_PROGRAMS
-    fitting: list[FileKit | tuple[Font, int, int]] = [(font, 128, program) for font in fonts]
+    fitting: list[Source] = [(font, 128, program) for font in fonts]
     if program not in SOFT_PROGRAMS:
         fitting += [kit for kit in files if kit.electronic == electronic] * (1 if electronic else 2)
     if not electronic:
@@ -171,6 +183,8 @@ def draw_kit(
     pieces = {}
     for kind, (level_db, wet, most, ring) in PIECES.items():
         kit = fitting[int(rng.integers(len(fitting)))] if rng.random() < others else main
+        if kind == "kick" and rng.random() < MACHINE_KICK_CHANCE[electronic]:
+            kit = draw_machine_kick(rng)
         curve = [
             (hz, rng.normal(0, 2.0) + (bright if hz > 3000 else 0)) for hz in (60, 150, 400, 1000, 2500, 6000, 12000)
         ]
@@ -182,7 +196,7 @@ def draw_kit(
         pieces[kind] = Piece(
             kit=kit,
             tune=float(2 ** (rng.normal(0, 1.3 if kind not in ("hat", "ride", "crash", "open") else 0.6) / 12)),
-            damp_seconds=float(ring * tight * rng.uniform(0.4, 1.6)),
+            damp_seconds=np.inf if isinstance(kit, MachineKick) else float(ring * tight * rng.uniform(0.4, 1.6)),
             level_db=level_db + rng.normal(0, 2.2),
             pan=pan,
             filtered=space.response(space.add_curves(curve, tilt), pan=pan, hall=hall, send=wet * 10 ** (wetness / 20)),

@@ -149,7 +149,8 @@ def _tonal(parts: Sequence[Part], instruments: Instruments, desk: Desk, samples:
     sends = []
     for part in parts:
         timbre = draw_timbre(part.program, part.role, fonts=instruments.fonts, width=desk.width, rng=desk.rng)
-        desk.sources.add(timbre.font.licence)
+        if timbre.patch is None:
+            desk.sources.add(timbre.font.licence)
         for take in range(timbre.takes):
             wave = play_part(part.notes, timbre, instruments.bank, samples=samples, take=take)
             wave = colour(wave, timbre, channels=2 if desk.width else 1)

@@ -9,6 +9,7 @@ from demix.config import SAMPLE_RATE
 from demix.generate.drum_kits import CHOKES, Kit
 from demix.generate.note_bank import CLASSES_SECONDS, NoteBank, Wave, nearest_layer
 from demix.generate.score import Note
+from demix.generate.synth import play_note
 from demix.generate.timbres import Timbre
 
 LEAST_SECONDS = 0.04  # a note is held at least so long
@@ -41,7 +42,10 @@ def play_part(notes: Sequence[Note], timbre: Timbre, bank: NoteBank, *, samples:
         layer = nearest_layer(note.velocity)
         known = (key, layer, need)
         if known not in sounds:
-            wave = bank.note(timbre.font, timbre.bank, timbre.program, key, velocity=layer, seconds=need)
+            if timbre.patch is None:
+                wave = bank.note(timbre.font, timbre.bank, timbre.program, key, velocity=layer, seconds=need)
+            else:
+                wave = play_note(timbre.patch, key, velocity=layer, seconds=need)
             if not timbre.wide and len(wave) == 2:
                 wave = wave.mean(axis=0, keepdims=True)
             sounds[known] = _resample(wave, bend * 2 ** (timbre.shift / 12))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from demix.generate.fonts import Font
+from demix.generate.patches import draw_patch
 from demix.generate.space import Curve
 from demix.generate.timbres import Timbre
 
@@ -62,13 +63,18 @@ def draw_timbre(program: int, role: str, *, fonts: Sequence[Font], width: float,
     if 24 <= program < 32:
         common |= _guitar(program, role, width, rng)
     elif 32 <= program < 40:
-        common |= _bass(program, rng)
+        common |= _bass(program in (38, 39), rng)
     elif program in (4, 5, 7, 16, 17, 18):
         common |= _keys(program, rng)
     elif 80 <= program < 104 or program in (38, 39, 50, 51, 62, 63):
         common |= _synthesizer(rng)
     elif rng.random() < 0.15:
         common |= {"chorus": draw_chorus(rng)}
+    patch = draw_patch(program, role, rng)
+    if patch is not None:
+        if role == "bass":
+            common |= _bass(True, rng)
+        common |= {"patch": patch, "shift": 0, "wide": False}
     return Timbre(**common)  # type: ignore[arg-type]
 
 
@@ -129,8 +135,7 @@ def _bump(rng: np.random.Generator) -> np.ndarray:
     return np.array([0, 0, 1, 0, -2, 0, 4, 2, -2, -4]) * rng.uniform(0.3, 1.6)
 
 
-def _bass(program: int, rng: np.random.Generator) -> dict[str, object]:
-    synthetic = program in (38, 39)
+def _bass(synthetic: bool, rng: np.random.Generator) -> dict[str, object]:
     high = (900 if synthetic else 420) * 2 ** rng.uniform(-1.5, 2.2)
     low = 38 * 2 ** rng.uniform(-0.5, 0.8)
     steep = rng.uniform(11, 22)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from demix.generate.effects import Wave, chorus, compress, drive, tremolo
 from demix.generate.fonts import Font
 from demix.generate.space import Curve
+from demix.generate.synth import Patch
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Timbre:
         echo: whether it repeats.
         level_db: among the parts of its stem.
         seed: of what is drawn while playing.
+        patch: our own synthesizer plays it, and neither font, bank nor program count; None where it does not.
     """
 
     font: Font
@@ -62,6 +64,7 @@ class Timbre:
     echo: bool = False
     level_db: float = 0.0
     seed: int = 0
+    patch: Patch | None = None
 
 
 def colour(wave: Wave, timbre: Timbre, *, channels: int) -> Wave:
