@@ -237,8 +237,16 @@ def test_bins_of_a_band_share_their_mask_and_bands_differ() -> None:
     assert logits[..., edges[:-1], :].diff(dim=-2).abs().amax(dim=(0, 1, 2, 4)).min() > 0
 
 
-def test_features_are_log_magnitudes_and_contrasts_tell_clicks_from_tones() -> None:
-    features = Features(channels=2, bins=2049, bands=192, phase=False)
+COMPRESSED = {
+    "log": lambda power: 0.5 * np.log(power + 1e-4),
+    "power": lambda power: ((power + 1e-4) ** 0.15 - 1) / 0.3,
+}
+
+
+@pytest.mark.parametrize("compression", COMPRESSED)
+def test_features_are_compressed_magnitudes_and_contrasts_tell_clicks_from_tones(compression: str) -> None:
+    features = Features(channels=2, bins=2049, bands=192, phase=False, compression=compression)
+    compressed = COMPRESSED[compression]
     tone, click = torch.zeros(1, 2, 2049, 64, 2), torch.zeros(1, 2, 2049, 64, 2)
     tone[:, :, 20, :, 0] = 10
     click[:, :, :, 30, 0] = 10
@@ -247,8 +255,8 @@ def test_features_are_log_magnitudes_and_contrasts_tell_clicks_from_tones() -> N
         of_tone, of_click = features(tone)[0], features(click)[0]
     low, high = band_edges(192, 2049)[row : row + 2]
     for channel in (0, 1, 2):  # left, right, mid; nothing at the side
-        assert of_tone[channel, row, 30].item() == pytest.approx(0.25 * np.log(100 / (high - low) + 1e-4), rel=1e-4)
-    assert of_tone[3, row, 30].item() == pytest.approx(0.25 * np.log(1e-4), rel=1e-4)
+        assert of_tone[channel, row, 30].item() == pytest.approx(0.5 * compressed(100 / (high - low)), rel=1e-4)
+    assert of_tone[3, row, 30].item() == pytest.approx(0.5 * compressed(0), rel=1e-4)
     in_time, in_frequency = -2, -1
     assert of_tone[in_time, row].abs().max() < 1e-4 < 3 < of_tone[in_frequency, row].min()
     assert of_click[in_frequency, :, 30].abs().max() < 1e-4 < 3 < of_click[in_time, :, 30].min()
@@ -267,6 +275,8 @@ def test_features_are_log_magnitudes_and_contrasts_tell_clicks_from_tones() -> N
         ["model.options.widths=[]"],
         ["model.options.widths=[0, 4]"],
         ["model.options.kernel_size=4"],
+        ["model.options.compression=root"],
+        ["model.name=vit", "model.options.compression=root"],
         ["model.options.bands=0"],
         ["model.options.bands=5000"],
         ['model.options.bands="many"'],

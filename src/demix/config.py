@@ -40,7 +40,7 @@ class Model:
         name: a key of `demix.models.MODELS`.
         preset: sizes from `demix.models.presets`: `tiny`, `small` or `base`.
         mask: `softmax` over the stems (the four estimates add up to the mixture) or independent `sigmoid`.
-        phase: give the net the phase of the mixture beside its log magnitude.
+        phase: give the net the phase of the mixture beside its magnitude.
         options: arguments of the net's constructor that replace those of the preset.
         init: ImageNet weights that a ViT starts from, `timm:MODEL` or `timm:MODEL@FILE`; see `demix.models.transfer`.
     """

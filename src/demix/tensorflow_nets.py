@@ -20,7 +20,7 @@ from torch import nn
 from demix.errors import DemixError
 from demix.models import UNet, ViT
 from demix.models.attention import ROTARY_BASE, Block
-from demix.models.masknet import CONTRAST_BANDS, CONTRAST_FRAMES, Features, Head
+from demix.models.masknet import CONTRAST_BANDS, CONTRAST_FRAMES, EXPONENT, FLOOR, Features, Head
 from demix.models.unet import Down, Up
 
 Tensor = Any  # tf.Tensor: TensorFlow has no types
@@ -59,10 +59,12 @@ def _features(features: Features, spectrum: Tensor) -> Tensor:
         left, right = spectrum[:, :1], spectrum[:, 1:]
         signals = tf.concat([spectrum, (left + right) / 2, (left - right) / 2], axis=1)
     power = tf.matmul(pool, tf.reduce_sum(tf.square(signals), axis=-1))
-    logarithm = 0.5 * tf.math.log(power + 1e-4)
-    mean = tf.expand_dims(tf.reduce_mean(logarithm[:, : features.channels], axis=1), axis=-1)
+    power = power + FLOOR
+    log = features.compression == "log"
+    level = 0.5 * tf.math.log(power) if log else (tf.pow(power, EXPONENT / 2) - 1) / EXPONENT
+    mean = tf.expand_dims(tf.reduce_mean(level[:, : features.channels], axis=1), axis=-1)
     maps = [
-        _maps_last(logarithm * _constant(features.gain) + _constant(features.offset)),
+        _maps_last(level * _constant(features.gain) + _constant(features.offset)),
         # Padding that is "SAME" does not count in TensorFlow's means.
         mean - tf.nn.avg_pool2d(mean, (1, CONTRAST_FRAMES), strides=1, padding="SAME"),
         mean - tf.nn.avg_pool2d(mean, (CONTRAST_BANDS, 1), strides=1, padding="SAME"),

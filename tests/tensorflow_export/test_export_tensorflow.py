@@ -35,6 +35,8 @@ VARIANTS = {
     "unet-phase-sigmoid": ("unet", "model.phase=true", "model.mask=sigmoid"),
     "unet-odd-widths": ("unet", "model.options.widths=[5, 6, 7]", "model.options.kernel_size=3"),
     "vit-phase-window": ("vit", "model.phase=true", "model.options.window_frames=16", "model.options.bands=100"),
+    "unet-power": ("unet", "model.options.compression=power"),
+    "vit-power": ("vit", "model.options.compression=power"),
     "vit-no-rotary": ("vit", "model.options.positions=rows", "model.options.patch_size=[3, 5]"),
 }
 

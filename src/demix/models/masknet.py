@@ -15,14 +15,17 @@ from demix.models.bands import band_edges
 
 CONTRAST_FRAMES = 17  # 0.4 s and 17 bands: how far around a point its level is compared
 CONTRAST_BANDS = 17
+COMPRESSIONS = ("log", "power")
+EXPONENT = 0.3  # of magnitudes, for `power`
+FLOOR = 1e-4  # of powers, so that digital silence has a gradient
 
 
 class Features(nn.Module):
-    """Log magnitudes of a spectrum in bands, what stands out in time and in frequency, and on request phase.
+    """Compressed magnitudes of a spectrum in bands, what stands out in time and in frequency, and on request phase.
 
     The magnitude of every channel and of the mid and side signals, the root of the mean power in each band, passes
-    `log(. + floor)` and a learned gain and offset per band (as Open-Unmix's input scaling, Stoeter et al. 2019): music
-    falls off by some 60 dB from 100 Hz to 10 kHz. Two more maps say how far the channels' mean lies above its
+    `log` or a `power` and a learned gain and offset per band (as Open-Unmix's input scaling, Stoeter et al. 2019):
+    music falls off by some 60 dB from 100 Hz to 10 kHz. Two more maps say how far the channels' mean lies above its
     surroundings in time, where percussive sounds stand out, and in frequency, where harmonic sounds do: the cue of
     harmonic-percussive separation (Fitzgerald 2010), with means for medians.
 
@@ -31,12 +34,17 @@ class Features(nn.Module):
         bins: bins of the whole spectrum.
         bands: rows of the maps; see `demix.models.bands`.
         phase: add the complex spectrum, compressed to the power 0.3, as two maps per channel.
+        compression: of magnitudes: `log`, or `power`, `(|X|^0.3 - 1) / 0.3`: the logarithm near 1, flatter far
+            below, so that what is next to silent counts for less.
     """
 
     pool: Tensor
 
-    def __init__(self, *, channels: int, bins: int, bands: int, phase: bool) -> None:
+    def __init__(self, *, channels: int, bins: int, bands: int, phase: bool, compression: str = "log") -> None:
         super().__init__()
+        if compression not in COMPRESSIONS:
+            raise ValueError(f"compression: expected one of {', '.join(COMPRESSIONS)}, received {compression!r}")
+        self.compression = compression
         self.channels, self.bins, self.bands, self.phase = channels, bins, bands, phase
         self.pairs = channels == 2
         self.count = channels * (2 if self.pairs else 1) + 2 + (2 * channels if phase else 0)
@@ -57,10 +65,10 @@ class Features(nn.Module):
             left, right = spectrum[:, :1], spectrum[:, 1:]
             powers += [_power((left + right) / 2), _power((left - right) / 2)]
         power = self.pool @ torch.cat(powers, dim=1)
-        # The floor inside the root keeps its gradient finite on digital silence.
-        logarithm = 0.5 * torch.log(power + 1e-4)
-        mean = logarithm[:, : self.channels].mean(1, keepdim=True)
-        maps = [logarithm * self.gain + self.offset, *(mean - around for around in _surroundings(mean))]
+        power = power + FLOOR
+        level = 0.5 * torch.log(power) if self.compression == "log" else (power ** (EXPONENT / 2) - 1) / EXPONENT
+        mean = level[:, : self.channels].mean(1, keepdim=True)
+        maps = [level * self.gain + self.offset, *(mean - around for around in _surroundings(mean))]
         if self.phase:
             compressed = spectrum * (spectrum.square().sum(-1, keepdim=True) + 1e-8) ** -0.35
             maps += [self.pool @ part for part in compressed.unbind(-1)]

@@ -34,7 +34,8 @@ class UNet(nn.Module):
         stems: number of stems.
         channels: audio channels.
         bands: rows that the bins are pooled to; see `demix.models.bands`.
-        phase: give the net the phase beside the log magnitude.
+        phase: give the net the phase beside the magnitude.
+        compression: of magnitudes, `log` or `power`; see `demix.models.masknet.Features`.
         widths: maps at each size, from the first halving down to the bottleneck.
         kernel_size: size of the encoder's kernels, in bands and frames; odd.
         head_maps: maps per band and frame that the decoder ends with.
@@ -57,6 +58,7 @@ class UNet(nn.Module):
         channels: int,
         bands: int = 384,
         phase: bool = False,
+        compression: str = "log",
         widths: tuple[int, ...] = (32, 64, 128, 256, 512),
         kernel_size: int = 5,
         head_maps: int = 8,
@@ -71,7 +73,7 @@ class UNet(nn.Module):
         if bottleneck not in BOTTLENECKS:
             raise ValueError(f"bottleneck: expected one of {', '.join(BOTTLENECKS)}, received {bottleneck!r}")
         self.stride = 2 ** len(widths)
-        self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase)
+        self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase, compression=compression)
         encoder = (self.features.count, *widths)
         self.encoder = nn.ModuleList(Down(*pair, kernel_size) for pair in pairwise(encoder))
         self.bottleneck = BOTTLENECKS[bottleneck](widths[-1])

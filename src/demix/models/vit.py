@@ -24,7 +24,8 @@ class ViT(nn.Module):
         stems: number of stems.
         channels: audio channels.
         bands: rows that the bins are pooled to; see `demix.models.bands`.
-        phase: give the net the phase beside the log magnitude.
+        phase: give the net the phase beside the magnitude.
+        compression: of magnitudes, `log` or `power`; see `demix.models.masknet.Features`.
         patch_size: bands and frames of one patch.
         embed_dim: size of a token.
         depth: number of transformer blocks.
@@ -51,6 +52,7 @@ class ViT(nn.Module):
         channels: int,
         bands: int = 384,
         phase: bool = False,
+        compression: str = "log",
         patch_size: tuple[int, int] = (16, 4),
         embed_dim: int = 256,
         depth: int = 8,
@@ -75,7 +77,7 @@ class ViT(nn.Module):
         self.head_maps, self.positions, self.window_frames = head_maps, positions, window_frames
         self.head_dim = embed_dim // num_heads
         rows = -(-bands // patch_size[0])
-        self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase)
+        self.features = Features(channels=channels, bins=bins, bands=bands, phase=phase, compression=compression)
         self.patch_embed = nn.Conv2d(self.features.count, embed_dim, self.patch_size, stride=self.patch_size)
         # Drawn in any case, so that the other weights of a control begin as those of the net that it is held against.
         row_embed = 0.02 * torch.randn(embed_dim, rows, 1)
