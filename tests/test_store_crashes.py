@@ -59,6 +59,26 @@ def test_killed_at_any_write_it_goes_on(tmp_path: Path, songs: Path, write: int,
     assert contents(store) == contents(tmp_path / "fresh")
 
 
+SLOW = """
+import os, sys, time
+from pathlib import Path
+from demix.data import folder, store
+
+os.fsync = lambda descriptor: time.sleep(0.3)  # between a file's last byte and its name
+print(*sorted(store.prepare(folder.tracks(Path(sys.argv[1])), Path(sys.argv[2])).prepared))
+"""
+
+
+def test_of_two_runs_that_begin_at_once_one_prepares_and_the_other_waits(tmp_path: Path, songs: Path) -> None:
+    command = [sys.executable, "-c", SLOW, str(songs), str(tmp_path / "store")]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [run.communicate()[0].split() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert sorted(said) == [[], ["a", "b", "c"]]
+    prepare(folder.tracks(songs), tmp_path / "fresh")
+    assert contents(tmp_path / "store") == contents(tmp_path / "fresh")
+
+
 def test_killed_while_songs_are_renewed_the_old_index_is_gone(tmp_path: Path, songs: Path) -> None:
     """It would describe songs that are being replaced."""
     store = tmp_path / "store"

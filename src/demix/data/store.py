@@ -23,11 +23,12 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 from demix.data.stored import StoredTrack, fingerprint, read_current, read_rows, to_track, write_song
 from demix.data.track import Track
 from demix.errors import DemixError
-from demix.files import atomic
+from demix.files import atomic, writing
 
 INDEX = "index.npy"
 Row = npt.NDArray[np.void]
@@ -94,6 +95,23 @@ def prepare(
     twice = [name for name, count in Counter(track.name for track in tracks).items() if count > 1]
     if twice:
         raise DemixError(f"expected songs with different names, received {twice[0]!r} more than once; rename one")
+    if all(read_current(track, folder) is not None for track in tracks):
+        return _prepare(tracks, folder, jobs, on_event)
+    # Of two runs that begin at once the second waits: they would write the same files.
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        return _prepare(tracks, folder, jobs, on_event)
+    finally:
+        lock.release()
+
+
+def _prepare(
+    tracks: Sequence[Track], folder: Path, jobs: int, on_event: Callable[[PrepareEvent], None] | None
+) -> PrepareResult:
+    """Decode what is not there, alone with the store."""
     rows = {track.name: row for track in tracks if (row := read_current(track, folder)) is not None}
     skipped = tuple(rows)
     failed: dict[str, str] = {}
