@@ -21,8 +21,8 @@
 # board, plays the stems, saves them, and shows what the two knobs of separating do (length and overlap of the
 # chunks). No PyTorch is needed for this.
 #
-# Expect stems that bleed: the nets on board have learned from five songs and a hundred generated ones, for an hour of
-# two processor cores. Nets that you train (`demix compare`) go in by the name of their run folder.
+# Expect stems that bleed: the nets on board have learned from five songs and two hundred generated ones, for half an
+# hour of two processor cores. Nets that you train (`demix compare`) go in by the name of their run folder.
 #
 # *To run it:* in a checkout of demix, `pip install -e ".[compare,notebooks]"`, then open this file in VS Code, or in
 # Jupyter (`pip install jupyterlab`, `jupyter lab`). It needs no GPU and no network, and about 15 seconds.
