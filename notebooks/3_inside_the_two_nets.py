@@ -143,8 +143,8 @@ for name, net in nets.items():
 # ## The masks of the nets on board
 #
 # `demix.load` gives a trained net: half an hour of training on five songs and two hundred generated ones. Its masks for
-# a song that it does not know, beside the oracle's (notebook 2). Compare the *texture*: how sharp are edges in time, how
-# fine are lines in frequency? (These nets are wider than the `tiny` ones above, and the ViT's patches have another
+# a song that it does not know, beside the oracle's (notebook 2). Compare the *texture*: how sharp are edges in time,
+# how fine are lines in frequency? (These nets are wider than the `tiny` ones above, and the ViT's patches have another
 # shape.)
 
 # %%
