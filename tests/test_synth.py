@@ -33,12 +33,61 @@ def test_a_note_is_in_tune_and_has_no_aliases(wave: str, key: int) -> None:
     assert np.abs(cents).max() < 15  # what is loud is a harmonic
 
 
+@pytest.mark.parametrize("key", [33, 57, 81])
+def test_a_long_note_does_not_hiss(key: int) -> None:
+    note = play_note(Patch("saw", edge=OPEN), key, velocity=90, seconds=12)[0]
+    size = 1 << 16
+    power = np.abs(np.fft.rfft(note[-size:] * np.blackman(size))) ** 2
+    hertz, tone = np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 440 * 2 ** ((key - 69) / 12)
+    between = np.abs(hertz - np.round(hertz / tone) * tone) > 6 * SAMPLE_RATE / size
+    assert 10 * np.log10(power[between].sum() / power.sum()) < -58
+
+
+def test_a_sub_oscillator_is_an_octave_lower_where_that_can_be_heard() -> None:
+    for key, share in ((45, 0.5), (28, 1.0)):
+        note = play_note(Patch("sine", sub=3.0), key, velocity=90, seconds=2)[0]
+        hertz, levels = spectrum(note[4410:-4410])
+        assert hertz[levels.argmax()] == pytest.approx(share * 440 * 2 ** ((key - 69) / 12), rel=0.02)
+
+
+def test_no_key_is_hollow_in_all_patches_whose_voices_beat() -> None:
+    def weakest(key: int) -> list[float]:
+        one = play_note(Patch("sine"), key, velocity=90, seconds=0.1)[0]
+        several = (play_note(Patch("sine", detune_cents=c), key, velocity=90, seconds=0.1)[0] for c in range(4, 14))
+        return [float(np.abs(each[2000:]).max() / np.abs(one[2000:]).max()) for each in several]
+
+    assert all(max(weakest(key)) > 0.8 for key in range(24, 61))
+
+
 def test_a_square_has_odd_harmonics_and_a_saw_has_all() -> None:
     for wave, number in (("saw", 2), ("square", 3)):
         note = play_note(Patch(wave, edge=OPEN), 45, velocity=90, seconds=1)
         hertz, levels = spectrum(note[0, 4410:-4410])
         peaks = hertz[find_peaks(levels, height=-30)[0]]
         assert peaks[1] / peaks[0] == pytest.approx(number, rel=0.01)
+
+
+def partials(patch: Patch, count: int) -> np.ndarray:
+    """Levels in dB of the first harmonics of key 45, against the loudest."""
+    hertz, levels = spectrum(play_note(patch, 45, velocity=90, seconds=2)[0, 4410:-4410])
+    return np.array([levels[np.abs(hertz - 110 * number) < 4].max() for number in range(1, count + 1)])
+
+
+def test_what_a_patch_says_is_heard() -> None:
+    third = partials(Patch("pulse", width=1 / 3, edge=OPEN), 4)
+    assert third[2] < -50 < third[[0, 1, 3]].min()  # a pulse of a third has no third harmonic
+    modulated = partials(Patch("fm", width=3.0, index=1.0, edge=OPEN), 7)
+    assert modulated[[2, 5]].max() < -50 < modulated[[0, 1, 3, 4, 6]].min()  # carrier 1 and modulator 3: 1 + 3n
+    flat, bump = (partials(Patch("saw", edge=4.0, resonance=each), 5) for each in (0.7, 4.0))
+    assert bump[3] - bump[0] > flat[3] - flat[0] + 12
+    steady, beating = (play_note(Patch("sine", detune_cents=each), 69, velocity=90, seconds=2)[0] for each in (0, 20))
+    hertz, levels = spectrum(beating[4410:])
+    apart = hertz[find_peaks(levels, height=-12)[0]]
+    assert apart == pytest.approx(440 * 2 ** (np.array([-20, 0, 20]) / 1200), rel=0.002)
+    dropped = play_note(Patch("sine", drop=12.0, drop_seconds=0.05), 69, velocity=90, seconds=2)[0]
+    early, late = (np.diff(np.signbit(dropped[at : at + 1000])).sum() for at in (100, 44_100))
+    assert early > 1.5 * late
+    assert np.diff(np.signbit(steady[44_100:45_100])).sum() == pytest.approx(late, abs=1)
 
 
 def test_the_filter_closes_and_louder_notes_are_brighter() -> None:
@@ -62,7 +111,8 @@ def test_a_level_follows_velocity_and_envelope() -> None:
     assert loud.shape == (round((1 + TAIL_SECONDS) * SAMPLE_RATE),)
     assert np.abs(loud).max() / np.abs(soft).max() == pytest.approx(4, rel=0.25)
     assert np.abs(loud[SAMPLE_RATE:]).max() < 1e-3 * np.abs(loud).max()
-    assert abs(loud[0]) < 1e-3  # no click
+    swung = play_note(Patch("saw", edge=OPEN, detune_cents=9.0), 50, velocity=100, seconds=1)[0]
+    assert np.abs(swung[:5]).max() < 0.1 * np.abs(swung).max()  # no click, though its voices begin anywhere
     held = play_note(replace(patch, sustain=1.0), 50, velocity=100, seconds=1)[0]
     assert np.abs(held[-4410:]).max() == pytest.approx(np.abs(held[4410:8820]).max(), rel=0.02)
 
@@ -99,6 +149,12 @@ def test_a_kick_falls_to_its_pitch_and_rings_as_long_as_it_should() -> None:
     assert SAMPLE_RATE / np.diff(crossings).mean() / 2 == pytest.approx(50, rel=0.01)
     early, late = (np.sqrt(np.mean(wave[round(at * SAMPLE_RATE) :][:1764] ** 2)) for at in (0.2, 0.4))
     assert early / late == pytest.approx(np.e, rel=0.05)  # 1764 samples are two periods
+
+
+def test_a_long_driven_kick_ends_in_silence() -> None:
+    wave = MachineKick(hertz=40.0, drop=1.0, drop_seconds=0.02, decay_seconds=0.45, click=0.0, drive=4.0).play()[0]
+    assert len(wave) == round(LONGEST_SECONDS * SAMPLE_RATE)
+    assert np.abs(wave[-441:]).max() < 0.02
 
 
 def test_drawn_kicks_are_short_and_long() -> None:

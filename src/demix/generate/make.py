@@ -33,7 +33,7 @@ from demix.generate.score import Section, Song
 from demix.generate.singers import Bank, open_bank, sing
 from demix.generate.song_files import RECORD_FILE, check_out, write_flac, write_lists
 
-FORMAT = 3  # raise it when the same seed makes other songs
+FORMAT = 4  # raise it when the same seed makes other songs
 LEAST_SECONDS = 5.0  # of songs that are cut: hardly one waits longer for its first note
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 

@@ -19,6 +19,7 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 18_000.0
 TOP_HZ = 20_000.0  # no harmonic lies above
 TAIL_SECONDS = 0.7  # as in the note bank: a note can be faded out there
 CLICK_SECONDS = 0.002  # shortest attack
+LOWEST_SUB_HZ = 30.0  # nobody hears an octave below the lowest notes
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Patch:
         width: of the pulse, 0 to 1; of `fm` the modulator's frequency over the carrier's.
         index: of the modulation, of `fm`.
         detune_cents: of the second voice, and of a third one to the other side; 0 is one voice.
-        sub: level of a sine one octave lower.
+        sub: level of a sine one octave lower; of notes below 60 Hz, at their own pitch.
         edge: of the filter over the note's frequency, when the note has settled.
         sweep: octaves by which the edge starts higher.
         sweep_seconds: in which it comes down by a factor of e.
@@ -73,8 +74,9 @@ def play_note(patch: Patch, key: int, *, velocity: int, seconds: float) -> Wave:
     samples = round((seconds + TAIL_SECONDS) * SAMPLE_RATE)
     times = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     hertz = 440 * 2 ** ((key - 69) / 12)
-    rng = np.random.default_rng(key)
-    cycles = _cycles(patch, hertz, times)
+    # Where the voices begin decides what of a low note they cancel, for seconds: another key of each patch.
+    rng = np.random.default_rng((key, round(1000 * patch.detune_cents)))
+    cycles = _cycles(patch, hertz, samples)
     tables = _tables(patch, hertz)
     edge = hertz * patch.edge * 2 ** ((velocity - 90) / 60)
     octaves = np.log2(edge / LOWEST_HZ) + patch.sweep * np.exp(-times / np.float32(patch.sweep_seconds))
@@ -86,17 +88,19 @@ def play_note(patch: Patch, key: int, *, velocity: int, seconds: float) -> Wave:
         out += _read(tables, phase, at)
     out /= np.float32(len(voices) ** 0.5)
     if patch.sub:
-        out += np.float32(patch.sub) * np.sin(np.pi * cycles).astype(np.float32)
+        octave = 1 if hertz >= 2 * LOWEST_SUB_HZ else 2
+        out += np.float32(patch.sub) * np.sin(octave * np.pi * cycles).astype(np.float32)
     level = patch.sustain + (1 - patch.sustain) * np.exp(-times / np.float32(patch.decay_seconds))
     level *= np.minimum(1, times / np.float32(max(CLICK_SECONDS, patch.attack_seconds)))
     return (out * level.astype(np.float32) * np.float32(0.3 * (velocity / 100) ** 2))[None]
 
 
-def _cycles(patch: Patch, hertz: float, times: Wave) -> npt.NDArray[np.float64]:
-    """Periods that have passed `(samples,)`, the drop of the pitch counted."""
+def _cycles(patch: Patch, hertz: float, samples: int) -> npt.NDArray[np.float64]:
+    """Periods that have passed `(samples,)`, the drop of the pitch counted; 32 bits would hiss after a few seconds."""
+    times = np.arange(samples) / SAMPLE_RATE
     if not patch.drop:
-        return times.astype(np.float64) * hertz
-    factors = 2 ** (patch.drop / 12 * np.exp(-times.astype(np.float64) / patch.drop_seconds))
+        return times * hertz
+    factors = 2 ** (patch.drop / 12 * np.exp(-times / patch.drop_seconds))
     return np.cumsum(factors) * (hertz / SAMPLE_RATE)
 
 
