@@ -13,6 +13,7 @@ from demix.generate.effects import Wave
 
 CLICK_SECONDS = 0.004
 LONGEST_SECONDS = 1.6
+END_SECONDS = 0.15  # faded at the end: a driven kick still rings there
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class MachineKick:
             wave = np.tanh((1 + self.drive) * wave) / np.tanh(1 + self.drive)
         noise = np.random.default_rng(round(self.hertz * 1000)).normal(size=samples)
         wave += self.click * noise * np.exp(-times / CLICK_SECONDS)
+        wave *= np.minimum(1, (samples - 1 - np.arange(samples)) / (END_SECONDS * SAMPLE_RATE))
         return wave.astype(np.float32)[None]
 
 
