@@ -50,7 +50,7 @@ MACHINE_STYLES = {
         vocals=0.65,
         loose=0.0007,
         machine=True,
-        kit=26,
+        kit=25,
     ),
     "techno": Style(
         (124, 148),

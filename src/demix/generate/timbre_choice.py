@@ -72,7 +72,7 @@ def draw_timbre(program: int, role: str, *, fonts: Sequence[Font], width: float,
         common |= {"chorus": draw_chorus(rng)}
     patch = draw_patch(program, role, rng)
     if patch is not None:
-        if role == "bass":
+        if role == "bass" and program not in (38, 39):  # a guitar's equaliser would hide the synthesizer
             common |= _bass(True, rng)
         common |= {"patch": patch, "shift": 0, "wide": False}
     return Timbre(**common)  # type: ignore[arg-type]
