@@ -59,6 +59,17 @@ def test_stems_add_up_to_a_mixture_below_full_scale_and_come_again(instruments: 
     assert np.abs(other - stems).max() > 0.01
 
 
+@needs_fonts
+@pytest.mark.parametrize("seed", [3, 11])
+def test_a_song_of_one_channel_is_the_same_on_both_sides(instruments: Instruments, seed: int) -> None:
+    assert np.random.default_rng(seed).random() < 0.22  # which the desk takes for one channel
+    song = shorten(write_song(seed), 8.0)
+    silence = np.zeros((2, round(song.seconds * SAMPLE_RATE)), np.float32)
+    stems, _ = mix(song, silence, instruments, np.random.default_rng(seed))
+    assert stems[STEMS.index("drums")].any()
+    np.testing.assert_allclose(stems[:, 0], stems[:, 1], atol=1e-5)
+
+
 def test_the_master_is_one_gain_for_all_stems() -> None:
     rng = np.random.default_rng(3)
     envelope = np.repeat(rng.uniform(0.01, 1, 60), SAMPLE_RATE // 10)

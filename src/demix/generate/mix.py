@@ -191,6 +191,8 @@ def _drums(song: Song, parts: Sequence[Part], instruments: Instruments, desk: De
         rng=rng,
     )
     wave = play_drums(parts[0].notes, kit, samples=samples, dynamics=rng.uniform(0.7, 1.8))
+    if desk.width == 0:  # files of two channels differ from side to side
+        wave = np.repeat(wave.mean(axis=0, keepdims=True), 2, axis=0)
     desk.sources.update(kit.sources())
     if rng.random() < LOOP_CHANCE[parts[0].program in ELECTRONIC_PROGRAMS]:
         laid = lay_loop(song, instruments.loops, rng, samples=samples)
